@@ -1,0 +1,258 @@
+"""Reviews and preference pairs, from the hub, a file or the tiny world, and their tokens.
+
+A source is "tiny", a hub name, or a path: a file (parquet, csv, jsonl, json); a path with
+`{split}` in it; or a file named ...train... with a ...test... beside it. A single file without
+such a partner is split: its last tenth is the test data.
+"""
+
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from datasets import Dataset, load_dataset
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from a3lib import tinyworld
+from a3lib.errors import InputError
+from a3lib.models import HUB_REMEDY, looks_local
+from a3lib.profiles import SEED, TINY, Profile
+
+READERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
+REVIEW_COLUMNS = ("text",)
+PAIR_COLUMNS = ("prompt", "positive_completion", "negative_completion")
+
+
+class PreferencePair(NamedTuple):
+    """A prompt and two texts that begin with it: the preferred one and the other."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+def split_files(source: str) -> dict[str, str]:
+    """Return the file of each split of a local source; a lone file gives `{"all": file}`."""
+    if "{split}" in source:
+        return {split: source.replace("{split}", split) for split in ("train", "test")}
+    path = Path(source)
+    partner = path.with_name(path.name.replace("train", "test"))
+    if partner != path and partner.exists():
+        return {"train": source, "test": str(partner)}
+    return {"all": source}
+
+
+def read_file(file: str) -> Dataset:
+    """Read one local file with `datasets`.
+
+    Raises InputError for a missing file, an unknown ending or a file that cannot be read.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise InputError(f"There is no file {file!r}; check the path or give a hub name.")
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{file!r} is none of {', '.join(READERS)}; convert it to one of them.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{file!r} is empty; give a file with rows.")
+    try:
+        return load_dataset(reader, data_files=str(path), split="train")
+    except Exception as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise InputError(
+            f"{file!r} cannot be read as {reader} ({reason}); check that it is what its name says."
+        ) from error
+
+
+def read_source(source: str, kind: str) -> dict[str, Dataset]:
+    """Return the train and the test rows of a source; `kind` is "reviews" or "pairs".
+
+    Raises InputError where it cannot be read.
+    """
+    if source == TINY:
+        rows = tinyworld.reviews if kind == "reviews" else tinyworld.pairs
+        return {split: Dataset.from_list(rows(split)) for split in ("train", "test")}
+    if "{split}" in source or looks_local(source) or Path(source).suffix in READERS:
+        files = split_files(source)
+        if "all" not in files:
+            return {split: read_file(file) for split, file in files.items()}
+        rows = read_file(files["all"])
+        cut = len(rows) - max(1, len(rows) // 10)
+        return {"train": rows.select(range(cut)), "test": rows.select(range(cut, len(rows)))}
+    try:
+        splits = load_dataset(source)
+        return {"train": splits["train"], "test": splits["test"]}
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"The {kind} {source!r} cannot be loaded ({reason}); {HUB_REMEDY}."
+        ) from error
+
+
+def check_rows(rows: Dataset, columns: tuple[str, ...], source: str, split: str) -> None:
+    """Raise InputError where a split lacks rows or columns."""
+    missing = [name for name in columns if name not in rows.column_names]
+    if missing:
+        raise InputError(
+            f"{source!r} has no column {', '.join(missing)} (it has "
+            f"{', '.join(rows.column_names)}); rename its columns to {', '.join(columns)}."
+        )
+    if len(rows) == 0:
+        raise InputError(
+            f"The {split} split of {source!r} is empty; give a source with rows in it."
+        )
+
+
+def shuffled(rows: Dataset, limit: int | None) -> list[dict[str, Any]]:
+    """Return up to `limit` rows in an order that is the same every time.
+
+    Shuffled before it is cut: IMDB's first 12,500 reviews are all negative.
+    """
+    order = list(range(len(rows)))
+    random.Random(SEED).shuffle(order)
+    return rows.select(order[:limit]).to_list()
+
+
+def load_reviews(profile: Profile) -> tuple[list[str], list[str]]:
+    """Return the train and test texts of a profile, shuffled and limited.
+
+    Raises InputError where the source is missing, lacks the column `text` or has an empty split.
+    """
+    splits = read_source(profile.reviews, "reviews")
+    limits = {"train": profile.limit_train, "test": profile.limit_test}
+    texts = {}
+    for split, rows in splits.items():
+        check_rows(rows, REVIEW_COLUMNS, profile.reviews, split)
+        chosen = shuffled(rows.select_columns([*REVIEW_COLUMNS]), limits[split])
+        texts[split] = [row["text"] or "" for row in chosen]
+    return texts["train"], texts["test"]
+
+
+def count_blank(texts: list[str]) -> int:
+    """Count the texts that are empty or white space, which are seeded with EOS."""
+    return sum(not text.strip() for text in texts)
+
+
+def make_pair(row: dict[str, Any], number: int) -> PreferencePair:
+    """Make a pair from a row whose completions may or may not repeat the prompt.
+
+    Raises InputError where a side has nothing after the prompt.
+    """
+    prompt = row["prompt"] or ""
+    sides = []
+    for column in ("positive_completion", "negative_completion"):
+        completion = row[column] or ""
+        if prompt and completion.startswith(prompt):
+            completion = completion[len(prompt) :]
+        if not completion.strip():
+            raise InputError(f"Row {number} of the pairs has an empty {column}; take the row out.")
+        sides.append(prompt + completion)
+    return PreferencePair(prompt, *sides)
+
+
+def load_pairs(profile: Profile) -> tuple[list[PreferencePair], list[PreferencePair]]:
+    """Return the train and test pairs of a profile, shuffled and limited.
+
+    Raises InputError where the source is missing, lacks a column or has an empty split or side.
+    """
+    splits = read_source(profile.pairs, "pairs")
+    limits = {
+        "train": profile.limit_train_pairs or profile.limit_train,
+        "test": profile.limit_test_pairs or profile.limit_test,
+    }
+    pairs = {}
+    for split, rows in splits.items():
+        check_rows(rows, PAIR_COLUMNS, profile.pairs, split)
+        chosen = shuffled(rows.select_columns([*PAIR_COLUMNS]), limits[split])
+        pairs[split] = [make_pair(row, number) for number, row in enumerate(chosen)]
+    return pairs["train"], pairs["test"]
+
+
+def pad_left(
+    rows: list[list[int]], filler: int, length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return input_ids and attention_mask (B, T), each row at the right end of its line."""
+    width = length or max(map(len, rows))
+    input_ids = torch.full((len(rows), width), filler)
+    attention_mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for index, row in enumerate(rows):
+        if row:
+            input_ids[index, -len(row) :] = torch.tensor(row)
+            attention_mask[index, -len(row) :] = 1
+    return input_ids, attention_mask
+
+
+def seed_prompts(
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, seed_token_length: int
+) -> tuple[Tensor, Tensor]:
+    """Return the first tokens of each text: input_ids and attention_mask (B, seed_token_length).
+
+    Shorter texts are padded on the left; an empty one is a single EOS. "<|endoftext|>" written
+    out in a review is text and not the token. Source: handout, section 1.
+    """
+    encoded = tokenizer(
+        texts, truncation=True, max_length=seed_token_length, split_special_tokens=True
+    )["input_ids"]
+    rows = [
+        ids if text.strip() else [tokenizer.eos_token_id]
+        for text, ids in zip(texts, encoded, strict=True)
+    ]
+    return pad_left(rows, tokenizer.eos_token_id, seed_token_length)
+
+
+def tokenize_completions(
+    prompts: list[str], texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> dict[str, Tensor]:
+    """Tokenise texts that begin with their prompts, left-padded, prompt and completion apart.
+
+    The two are tokenised separately and their ids joined, so no token straddles the boundary. A
+    text that is longer than `max_length` tokens loses its end. Returns input_ids (B, T),
+    attention_mask (B, T) and prompt_lengths (B,).
+
+    Raises InputError where a prompt leaves no room for a completion.
+    """
+    prompt_ids = [
+        ids or [tokenizer.eos_token_id]
+        for ids in tokenizer(prompts, split_special_tokens=True)["input_ids"]
+    ]
+    check_room(prompts, prompt_ids, max_length)
+    completions = [text[len(prompt) :] for prompt, text in zip(prompts, texts, strict=True)]
+    completion_ids = tokenizer(completions, add_special_tokens=False, split_special_tokens=True)
+    rows = [
+        (first + second)[:max_length]
+        for first, second in zip(prompt_ids, completion_ids["input_ids"], strict=True)
+    ]
+    input_ids, attention_mask = pad_left(rows, tokenizer.eos_token_id)
+    lengths = torch.tensor([len(ids) for ids in prompt_ids])
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "prompt_lengths": lengths}
+
+
+def check_pairs(
+    pairs: list[PreferencePair], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> None:
+    """Raise InputError, naming the row, where a pair's prompt fills the limit."""
+    prompts = [pair.prompt for pair in pairs]
+    check_room(prompts, tokenizer(prompts)["input_ids"], max_length)
+
+
+def check_room(prompts: list[str], prompt_ids: list[list[int]], max_length: int) -> None:
+    """Raise InputError, naming the row, where a prompt leaves no room for a completion."""
+    for row, (prompt, ids) in enumerate(zip(prompts, prompt_ids, strict=True)):
+        if len(ids) >= max_length:
+            raise InputError(
+                f"Row {row} of the pairs has a prompt of {len(ids)} tokens ({prompt[:40]!r}...), "
+                f"which leaves no room for a completion in {max_length}; raise max_length or take "
+                "the row out."
+            )
+
+
+def completion_labels(attention_mask: Tensor, input_ids: Tensor, prompt_lengths: Tensor) -> Tensor:
+    """Return input_ids with -100 at the prompt and at padding, on whichever side that is.
+
+    input_ids and attention_mask (B, T), prompt_lengths (B,) -> labels (B, T). A token counts as
+    prompt by its number among the row's real tokens, so an EOS inside a completion stays.
+    """
+    number = attention_mask.cumsum(dim=1)
+    in_completion = attention_mask.bool() & (number > prompt_lengths[:, None])
+    return input_ids.masked_fill(~in_completion, -100)

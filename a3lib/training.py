@@ -1,0 +1,154 @@
+"""The training loop, its two kinds of step, and evaluation."""
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from a3lib.data import PreferencePair, completion_labels, seed_prompts, tokenize_completions
+from a3lib.errors import TrainingDiverged
+from a3lib.generation import Rollout, decode_rollout, sample_continuations
+from a3lib.logprobs import sequence_log_probs
+from a3lib.profiles import MAX_NEW_TOKENS, SEED_TOKEN_LENGTH
+
+Item = TypeVar("Item")
+# A step takes a batch and returns the loss and further figures to keep, by name.
+Step = Callable[[Any], tuple[Tensor, dict[str, Tensor]]]
+
+
+def batches(items: Sequence[Item], batch_size: int) -> list[Sequence[Item]]:
+    """Cut a sequence into batches in order; the last one may be smaller."""
+    return [items[i : i + batch_size] for i in range(0, len(items), batch_size)]
+
+
+def progress(items: Iterable[Item], name: str) -> "tqdm[Item]":
+    """Return a progress bar over the items, in plain text so that it also shows in saved pages."""
+    return tqdm(items, desc=name, file=sys.stdout, mininterval=0.5)
+
+
+def continue_reviews(
+    texts: list[str],
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    seed_token_length: int = SEED_TOKEN_LENGTH,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> tuple[Rollout, list[str]]:
+    """Seed the policy with the beginning of each review and let it write on.
+
+    Returns the rollout (B, seed_token_length + max_new_tokens) and its B texts.
+    """
+    input_ids, attention_mask = seed_prompts(texts, tokenizer, seed_token_length)
+    rollout = sample_continuations(
+        policy,
+        input_ids.to(policy.device),
+        attention_mask.to(policy.device),
+        max_new_tokens=max_new_tokens,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return rollout, decode_rollout(rollout, tokenizer)
+
+
+def mean_so_far(total: float, count: int) -> float:
+    """Return total / count, and NaN before the first item."""
+    return total / count if count else math.nan
+
+
+def evaluate(
+    loop: Iterable[list[str]], reward_of: Callable[[list[str]], tuple[Tensor, Tensor, list[str]]]
+) -> dict[str, Any]:
+    """Score the continuations of every batch of reviews; the mean is over reviews, not batches.
+
+    `reward_of(batch)` returns rewards (B,), tokens and B texts. Returns `reward` (the mean),
+    `generations` and `rewards` (one a review). A tqdm loop shows the mean so far.
+    """
+    rewards: list[float] = []
+    generations: list[str] = []
+    total = 0.0
+    with torch.no_grad():
+        for batch in loop:
+            reward, _, texts = reward_of(batch)
+            rewards += reward.tolist()
+            generations += texts
+            total += reward.double().sum().item()
+            if isinstance(loop, tqdm):
+                loop.set_postfix(reward=f"{mean_so_far(total, len(rewards)):.3f}")
+    mean = mean_so_far(total, len(rewards))
+    return {"reward": mean, "generations": generations, "rewards": rewards}
+
+
+def optimise(
+    optimizer: torch.optim.Optimizer,
+    loop: Iterable[Any],
+    step: Step,
+    *,
+    name: str,
+) -> dict[str, list[float]]:
+    """Take one optimizer step a batch; return `losses` and every figure of the steps, as lists.
+
+    Mixed precision's gradients are scaled on CUDA. A tqdm loop shows the running figures.
+
+    Raises TrainingDiverged, before the weights are touched, where the loss is NaN or infinite.
+    """
+    history: dict[str, list[float]] = {"losses": []}
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    scaler = torch.amp.GradScaler(enabled=parameters[0].is_cuda)
+    for number, batch in enumerate(loop):
+        loss, figures = step(batch)
+        row = {"losses": loss.item()} | {key: value.item() for key, value in figures.items()}
+        if not math.isfinite(row["losses"]):
+            raise TrainingDiverged(diverged_message(name, number, row["losses"], history), history)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        for key, value in row.items():
+            history.setdefault(key, []).append(value)
+        if isinstance(loop, tqdm):
+            loop.set_postfix({key: f"{value:.3f}" for key, value in row.items()})
+    return history
+
+
+def diverged_message(name: str, number: int, loss: float, history: dict[str, list[float]]) -> str:
+    """Say at which step the loss went wrong and what the last good figures were."""
+    last = ", ".join(f"{key} {values[-1]:.4g}" for key, values in history.items() if values)
+    return (
+        f"{name}: the loss is {loss} at step {number} (last good figures: {last or 'none'}); "
+        "lower the learning rate or check the data of that step."
+    )
+
+
+def tokenize_sides(
+    pairs: Sequence[PreferencePair],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """Tokenise pairs for one forward pass: the B chosen texts, then the B rejected ones.
+
+    Returns input_ids, attention_mask (2B, T) and prompt_lengths (2B,).
+    """
+    prompts = [pair.prompt for pair in pairs] * 2
+    texts = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
+    tokenized = tokenize_completions(prompts, texts, tokenizer, max_length)
+    return {key: value.to(device) for key, value in tokenized.items()}
+
+
+def pair_log_probs(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Sequence[PreferencePair],
+    max_length: int,
+) -> tuple[Tensor, Tensor]:
+    """Return the summed log-probabilities of the chosen and the rejected completions, (B,) each."""
+    tokenized = tokenize_sides(pairs, tokenizer, max_length, model.device)
+    ids, mask = tokenized["input_ids"], tokenized["attention_mask"]
+    labels = completion_labels(mask, ids, tokenized["prompt_lengths"])
+    chosen, rejected = sequence_log_probs(model, ids, mask, labels != -100).chunk(2)
+    return chosen, rejected
