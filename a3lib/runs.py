@@ -1,0 +1,68 @@
+"""The results folder of one run: summary.json, figures, and how long each section took."""
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from a3lib.plots import save_figure
+from a3lib.profiles import Profile
+
+# The folder that `python -m a3lib run` wants the notebook to write to.
+RUN_FOLDER_VARIABLE = "A3_RUN_FOLDER"
+LIBRARIES = ("torch", "transformers", "datasets")
+
+
+def run_folder(name: str) -> Path:
+    """Return the folder for results: the one in the environment, or runs/`name`."""
+    return Path(os.environ.get(RUN_FOLDER_VARIABLE, str(Path("runs") / name)))
+
+
+class Run:
+    """Collects the results of a run and writes them down as they come.
+
+    summary.json is written after every figure that is recorded, so a run that is interrupted
+    leaves what it had.
+    """
+
+    def __init__(self, profile: Profile, folder: Path | None = None) -> None:
+        self.folder = folder or run_folder(f"notebook-{profile.name}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.summary: dict[str, Any] = {
+            "profile": profile.name,
+            "settings": asdict(profile),
+            "versions": {"python": platform.python_version()}
+            | {library: version(library) for library in LIBRARIES},
+            "seconds": {},
+        }
+        self._section = ""
+        self._started = 0.0
+
+    def begin(self, section: str) -> None:
+        """Begin a section and end the one before it; its seconds go into the summary."""
+        self.end()
+        self._section, self._started = section, time.perf_counter()
+
+    def end(self) -> None:
+        """End the section that is going on, if there is one."""
+        if self._section:
+            elapsed = time.perf_counter() - self._started
+            self.record("seconds", self.summary["seconds"] | {self._section: round(elapsed, 1)})
+        self._section = ""
+
+    def record(self, key: str, value: Any) -> None:
+        """Put a result into the summary, in place of an earlier one of that name, and write it."""
+        self.summary[key] = value
+        text = json.dumps(self.summary, indent=2)
+        (self.folder / "summary.json").write_text(text, encoding="utf-8")
+
+    def figure(self, figure: Figure, name: str) -> Figure:
+        """Save a figure as PNG and PDF and return it, so that a cell shows it."""
+        save_figure(figure, self.folder / "figures", name)
+        return figure

@@ -1,0 +1,104 @@
+"""The tables that people read: example texts, and the results of a run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from transformers import PreTrainedTokenizerBase
+
+from a3lib.data import seed_prompts
+from a3lib.metrics import naturalness
+from a3lib.profiles import SEED_TOKEN_LENGTH, Profile
+
+
+def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Return the beginning of each review that the policy was given."""
+    input_ids, _ = seed_prompts(reviews, tokenizer, SEED_TOKEN_LENGTH)
+    return tokenizer.batch_decode(input_ids, skip_special_tokens=True)
+
+
+def examples_table(
+    reviews: list[str],
+    results: Mapping[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+    count: int = 5,
+) -> pd.DataFrame:
+    """Return the first texts of an evaluation: seed, continuation and reward apart."""
+    rows = []
+    seeds = seed_texts(reviews[:count], tokenizer)
+    for seed, text, reward in zip(seeds, results["generations"], results["rewards"], strict=False):
+        continuation = text.removeprefix(seed)
+        rows.append({"seed": seed, "continuation": continuation, "reward": f"{reward:.2f}"})
+    return pd.DataFrame(rows)
+
+
+def measured_naturalness(
+    profile: Profile,
+    reviews: list[str],
+    results: Mapping[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+) -> float | None:
+    """Return the naturalness of an evaluation's texts, or None where the world has no grammar."""
+    if not profile.has_grammar:
+        return None
+    return naturalness(results["generations"], seed_texts(reviews, tokenizer))
+
+
+def alpha_verdict(
+    reward: float, naturalness: float | None, baseline_naturalness: float | None
+) -> str:
+    """Say which of the handout's cases a value of alpha is, by the handout's rewards.
+
+    Where naturalness cannot be measured, only the reward is judged and the text is left to read.
+    """
+    if reward <= 0.65:
+        return "high: hardly learns"
+    if naturalness is None or not baseline_naturalness:
+        return "reward reached; read the texts" if reward >= 0.80 else "in between"
+    share = naturalness / baseline_naturalness
+    if share < 0.5:
+        return "low: the text breaks down"
+    return "good" if reward >= 0.80 and share >= 0.8 else "in between"
+
+
+def format_figure(value: Any) -> str:
+    """Return a number with three decimals, and a dash for None."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table in plain text; columns that hold only numbers are set to the right."""
+    cells = [list(header), *[[format_figure(value) for value in row] for row in rows]]
+    columns = range(len(header))
+    widths = [max(len(row[column]) for row in cells) for column in columns]
+    numeric = [all(isinstance(row[c], int | float | None) for row in rows) for c in columns]
+    lines = [
+        "  ".join(
+            row[c].rjust(widths[c]) if numeric[c] else row[c].ljust(widths[c]) for c in columns
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join([lines[0], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]])
+
+
+def summary_table(summary: Mapping[str, Any]) -> str:
+    """Return what a run found: each model's reward, naturalness, KL or loss, then the seconds."""
+    rows: list[list[Any]] = []
+    if "baseline" in summary:
+        found = summary["baseline"]
+        rows.append(["baseline", found["reward"], found["naturalness"], None, None])
+    if "reinforce" in summary:
+        found = summary["reinforce"]
+        rows.append(["REINFORCE", found["reward"], found["naturalness"], None, None])
+    for found in summary.get("kl", []):
+        name = f"KL, alpha = {found['alpha']:g}"
+        last_kl = found["kl_divergences"][-1]
+        rows.append([name, found["reward"], found["naturalness"], last_kl, None])
+    for found in summary.get("dpo", []):
+        name = f"DPO, beta = {found['beta']:g}"
+        rows.append([name, found["reward"], found["naturalness"], None, found["test_loss"]])
+    results = text_table(["model", "reward", "naturalness", "KL at end", "test loss"], rows)
+    seconds = text_table(["section", "seconds"], [*summary["seconds"].items()])
+    return f"{results}\n\n{seconds}"
