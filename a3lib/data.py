@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from a3lib import tinyworld
 from a3lib.errors import InputError
-from a3lib.models import HUB_REMEDY, looks_local
+from a3lib.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
 from a3lib.profiles import SEED, TINY, Profile
 
 READERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
@@ -30,6 +30,11 @@ class PreferencePair(NamedTuple):
     prompt: str
     chosen: str
     rejected: str
+
+
+def is_path(source: str) -> bool:
+    """Say whether a source is a local path and not a hub's owner/name."""
+    return looks_local(source) or "{split}" in source or Path(source).suffix.lower() in READERS
 
 
 def split_files(source: str) -> dict[str, str]:
@@ -59,9 +64,9 @@ def read_file(file: str) -> Dataset:
     try:
         return load_dataset(reader, data_files=str(path), split="train")
     except Exception as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise InputError(
-            f"{file!r} cannot be read as {reader} ({reason}); check that it is what its name says."
+            f"{file!r} cannot be read as {reader} ({first_line(error)}); check that it is what its "
+            "name says."
         ) from error
 
 
@@ -73,20 +78,20 @@ def read_source(source: str, kind: str) -> dict[str, Dataset]:
     if source == TINY:
         rows = tinyworld.reviews if kind == "reviews" else tinyworld.pairs
         return {split: Dataset.from_list(rows(split)) for split in ("train", "test")}
-    if "{split}" in source or looks_local(source) or Path(source).suffix in READERS:
+    if is_path(source):
         files = split_files(source)
         if "all" not in files:
             return {split: read_file(file) for split, file in files.items()}
         rows = read_file(files["all"])
         cut = len(rows) - max(1, len(rows) // 10)
         return {"train": rows.select(range(cut)), "test": rows.select(range(cut, len(rows)))}
+    use_local_cache_if_unreachable()
     try:
         splits = load_dataset(source)
         return {"train": splits["train"], "test": splits["test"]}
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"The {kind} {source!r} cannot be loaded ({reason}); {HUB_REMEDY}."
+            f"The {kind} {source!r} cannot be loaded ({first_line(error)}); {HUB_REMEDY}."
         ) from error
 
 

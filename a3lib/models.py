@@ -12,14 +12,14 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from a3lib.errors import InputError
+from a3lib.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
 from a3lib.logprobs import hidden_states, output_logits
 
-HUB_REMEDY = (
-    "check the name and the connection, give local copies with --policy, --reward-model, --reviews "
-    "and --pairs, or take the tiny profile (--profile tiny), which needs no hub"
-)
+# A bar for every checkpoint of a few hundredths of a second buries what a cell prints.
+logging.disable_progress_bar()
 
 
 def choose_device() -> torch.device:
@@ -27,11 +27,6 @@ def choose_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def looks_local(name: str) -> bool:
-    """Say whether a name is meant as a path: it exists, or cannot be a hub's owner/name."""
-    return Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") > 1
 
 
 def _load(auto_class: Any, name: str, what: str, **options: Any) -> Any:
@@ -47,12 +42,15 @@ def _load(auto_class: Any, name: str, what: str, **options: Any) -> Any:
             f"The {what} folder {name!r} has no tokenizer; save one into it with "
             "tokenizer.save_pretrained."
         )
+    if not local:
+        use_local_cache_if_unreachable()
     try:
         return auto_class.from_pretrained(name, **options)
     except Exception as error:
         remedy = "check the files in it" if local else HUB_REMEDY
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"The {what} {name!r} cannot be loaded ({reason}); {remedy}.") from error
+        raise InputError(
+            f"The {what} {name!r} cannot be loaded ({first_line(error)}); {remedy}."
+        ) from error
 
 
 def has_tokenizer(folder: Path) -> bool:

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; line styles tell as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -41,10 +42,11 @@ def draw_reward_marks(axes: Axes) -> None:
         axes.axhline(mark, color="0.6", linewidth=0.8, linestyle=(0, (1, 2)))
         axes.annotate(
             f"{mark:.2f}",
-            (0, mark),
+            (1, mark),
             xycoords=("axes fraction", "data"),
-            xytext=(2, 1),
+            xytext=(-2, 1),
             textcoords="offset points",
+            ha="right",
             fontsize=7,
             color="0.35",
         )
@@ -80,6 +82,7 @@ def draw_runs(axes: Axes, runs: Mapping[str, Sequence[float]]) -> None:
     """Draw one smoothed line a run, with a legend."""
     for (name, values), colour, style in zip(runs.items(), cycle(COLOURS), cycle(STYLES)):
         draw_smoothed(axes, values, name, colour, style)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(f"training step (bold: mean of the last {SMOOTHING_STEPS})")
     axes.legend(frameon=False)
 

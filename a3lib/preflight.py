@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from math import ceil
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ from a3lib.profiles import DPO_EPOCHS, Profile
 from a3lib.rewards import positive_label, positive_probability
 from a3lib.runs import LIBRARIES
 from a3lib.tables import text_table
+from a3lib.tinyworld import POLICY_FOLDER
 from a3lib.training import batches, continue_reviews, optimise, pair_log_probs
 
 MEASURED_BATCHES = 2
@@ -149,6 +151,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
+def shown_name(name: str) -> str:
+    """Return a model's name, and a short one for those of the tiny world."""
+    return "tiny" if Path(name).parent == POLICY_FOLDER.parent else name
+
+
 def preflight(profile: Profile) -> str:
     """Return a table of where and what is about to run, with an estimate for each section.
 
@@ -161,8 +168,8 @@ def preflight(profile: Profile) -> str:
         ["free memory", free_memory(device)],
         *[[library, version(library)] for library in LIBRARIES],
         ["profile", profile.name],
-        ["policy", profile.policy],
-        ["reward model", profile.reward_model],
+        ["policy", shown_name(profile.policy)],
+        ["reward model", shown_name(profile.reward_model)],
         ["reviews", profile.reviews],
         ["pairs", profile.pairs],
         *[[f"section {name}", f"about {duration(value)}"] for name, value in sections.items()],

@@ -23,7 +23,7 @@ DPO_EPOCHS = 2
 # The seed of every shuffle, training run and evaluation.
 SEED = 42
 # Rows of each split when only trying whether everything runs.
-DEBUG_ROWS = 32
+DEBUG_ROWS = 64
 
 
 @dataclass(frozen=True)

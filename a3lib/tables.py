@@ -1,6 +1,7 @@
 """The tables that people read: example texts, and the results of a run."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -17,19 +18,39 @@ def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[s
     return tokenizer.batch_decode(input_ids, skip_special_tokens=True)
 
 
+class Table:
+    """A table that a notebook shows as HTML and a script prints as text, nothing cut off."""
+
+    def __init__(self, frame: pd.DataFrame, caption: str) -> None:
+        self.frame = frame
+        self.caption = caption
+
+    def __repr__(self) -> str:
+        with pd.option_context("display.max_colwidth", None, "display.width", None):
+            return f"{self.caption}\n{self.frame.to_string(index=False)}"
+
+    def _repr_html_(self) -> str:
+        left = {"text-align": "left", "vertical-align": "top", "white-space": "pre-wrap"}
+        style = self.frame.style.hide(axis="index").set_properties(None, **left)
+        headings = [{"selector": "th, caption", "props": "text-align: left"}]
+        style = style.set_table_styles(headings).set_caption(escape(self.caption))
+        return style.format(escape="html").to_html()
+
+
 def examples_table(
     reviews: list[str],
     results: Mapping[str, Any],
     tokenizer: PreTrainedTokenizerBase,
+    caption: str = "",
     count: int = 5,
-) -> pd.DataFrame:
+) -> Table:
     """Return the first texts of an evaluation: seed, continuation and reward apart."""
     rows = []
     seeds = seed_texts(reviews[:count], tokenizer)
     for seed, text, reward in zip(seeds, results["generations"], results["rewards"], strict=False):
         continuation = text.removeprefix(seed)
         rows.append({"seed": seed, "continuation": continuation, "reward": f"{reward:.2f}"})
-    return pd.DataFrame(rows)
+    return Table(pd.DataFrame(rows), caption)
 
 
 def measured_naturalness(

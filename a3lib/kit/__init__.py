@@ -1,1 +1,1 @@
-"""What the assignment's notebook needs around it: the export to the script that is handed in."""
+"""What a course does with the notebook: run it, export it."""

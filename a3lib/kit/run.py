@@ -1,4 +1,4 @@
-"""Run the notebook without a person: execute it, keep it as HTML, and show what it found."""
+"""Run the notebook without a person: execute it, show what it prints, keep it as HTML."""
 
 import json
 import os
@@ -10,14 +10,14 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from a3lib.errors import InputError
-from a3lib.models import looks_local
+from a3lib.data import is_path
+from a3lib.errors import InputError, TrainingDiverged
 from a3lib.profiles import SETTINGS_VARIABLE, TINY
 from a3lib.runs import RUN_FOLDER_VARIABLE
-from a3lib.tables import summary_table
 
 SOURCE_SETTINGS = ("policy", "reward_model", "reviews", "pairs")
 
@@ -36,11 +36,6 @@ def absolute_sources(settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def is_path(value: str) -> bool:
-    """Say whether a source is a path: it looks like one, or has a pattern or a file's ending."""
-    return looks_local(value) or "{split}" in value or bool(Path(value).suffix)
-
-
 def headings(notebook: NotebookNode) -> list[str]:
     """Return for each cell the heading that it stands under, for the progress bar."""
     found, current = [], ""
@@ -51,8 +46,26 @@ def headings(notebook: NotebookNode) -> list[str]:
     return found
 
 
+def printed_text(cell: NotebookNode) -> str:
+    """Return what a cell printed, without its progress bars."""
+    lines = "".join(
+        output.text
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stdout"
+    ).split("\n")
+    return "\n".join(line for line in lines if "\r" not in line).strip()
+
+
+def short_message(error: CellExecutionError) -> str:
+    """Return an error's own sentence, with the error's name where it is not one of ours."""
+    ours = (InputError.__name__, TrainingDiverged.__name__)
+    return error.evalue if error.ename in ours else f"{error.ename}: {error.evalue}"
+
+
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Execute a notebook in `folder`, cell by cell, with a progress bar; outputs stay in it.
+    """Execute a notebook in `folder`, cell by cell, and print what the cells print.
+
+    The outputs stay in the notebook.
 
     Raises NotebookFailed where a cell fails.
     """
@@ -63,29 +76,38 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
             bar.n = cell_index
             bar.set_postfix_str(names[cell_index])
 
+        def echo(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+            if text := printed_text(cell):
+                tqdm.write(f"{text}\n")
+
         client = NotebookClient(
             notebook,
             timeout=None,
             kernel_name="python3",
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(folder)}},
             on_cell_start=show,
+            on_cell_executed=echo,
         )
         try:
             client.execute()
         except CellExecutionError as error:
-            raise NotebookFailed(f"{error.ename}: {error.evalue}") from error
+            raise NotebookFailed(short_message(error)) from error
         bar.n = len(notebook.cells)
         bar.set_postfix_str("")
 
 
 def write_html(notebook: NotebookNode, file: Path) -> None:
     """Write an executed notebook as one HTML page with its figures inside."""
-    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
+    # Otherwise every state that a progress bar had is a line of its own.
+    coalesce = CoalesceStreamsPreprocessor(enabled=True)
+    exporter = HTMLExporter(embed_images=True, preprocessors=[coalesce])
+    page, _ = exporter.from_notebook_node(notebook)
     file.write_text(page, encoding="utf-8")
 
 
 def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) -> str:
-    """Execute the notebook with these settings and return the table of what it found.
+    """Execute the notebook with these settings and return where its results are.
 
     `folder` receives the notebook as HTML, figures/ and summary.json; `settings` are fields of the
     profile, and "profile", its name. The page is also written where a cell fails.
@@ -108,6 +130,4 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
         execute(notebook, notebook_file.resolve().parent)
     finally:
         write_html(notebook, folder / "A3.html")
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    total = time.perf_counter() - started
-    return f"{summary_table(summary)}\n\nWhole notebook: {total:.0f} s. Everything is in {folder}."
+    return f"The whole notebook took {time.perf_counter() - started:.0f} s; see {folder}/A3.html."
