@@ -1,0 +1,120 @@
+"""The notebook as it is kept, and a debug run of it from the first cell to the last."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from a3lib.kit.signatures import REQUIRED_FUNCTIONS
+from a3lib.kit.run import NotebookFailed, run_notebook
+from a3lib.profiles import SETTINGS_VARIABLE
+from a3lib.runs import RUN_FOLDER_VARIABLE
+
+NOTEBOOK = Path(__file__).parents[1] / "A3.ipynb"
+LONGEST_CELL = 26
+QUESTIONS = [
+    f"Q{s}.{q}" for s, last in ((1, 3), (2, 5), (3, 4), (4, 6)) for q in range(1, last + 1)
+]
+DEBUG = {"profile": "tiny", "debug": True}
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[Any]:
+    return nbformat.read(NOTEBOOK, as_version=4).cells
+
+
+def code_of(cells: list[Any]) -> list[str]:
+    return [cell.source for cell in cells if cell.cell_type == "code"]
+
+
+def test_no_outputs_are_stored(cells: list[Any]) -> None:
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+def test_cell_ids_are_names_that_stay(cells: list[Any]) -> None:
+    ids = [cell.id for cell in cells]
+    assert len(set(ids)) == len(ids)
+    # Jupyter's own ids are eight hexadecimal digits and change with every new cell.
+    assert all(any(letter in "ghijklmnopqrstuvwxyz" for letter in name) for name in ids)
+
+
+def test_no_cell_is_long(cells: list[Any]) -> None:
+    assert max(len(source.splitlines()) for source in code_of(cells)) <= LONGEST_CELL
+
+
+def test_every_question_stands_once_with_a_place_for_the_answer(cells: list[Any]) -> None:
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for question in QUESTIONS:
+        assert prose.count(f"**{question}**") == 1
+        assert "*Your answer:*" in prose.split(f"**{question}**")[1].split("**Q")[0]
+
+
+def test_the_functions_that_graders_call_have_their_arguments(cells: list[Any]) -> None:
+    source = "\n".join(
+        line for s in code_of(cells) for line in s.splitlines() if "%pip" not in line
+    )
+    found = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = tuple(argument.arg for argument in node.args.args)
+    for name, arguments in REQUIRED_FUNCTIONS.items():
+        assert found[name] == tuple(arguments), name
+
+
+@pytest.fixture(scope="module")
+def debug_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folders = [tmp_path_factory.mktemp("run") / name for name in ("first", "second")]
+    with pytest.MonkeyPatch.context() as patch:
+        for folder in folders:
+            patch.setenv(SETTINGS_VARIABLE, "{}")
+            patch.setenv(RUN_FOLDER_VARIABLE, "")
+            run_notebook(NOTEBOOK, folder, DEBUG)
+    return folders
+
+
+def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_runs: list[Path]) -> None:
+    folder = debug_runs[0]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["profile"] == "tiny"
+    assert set(summary["baseline"]) == {"reward", "naturalness"}
+    assert set(summary["reinforce"]) == {"reward", "rewards", "naturalness"}
+    assert {"alpha", "reward", "kl_divergences", "naturalness"} <= set(summary["kl"][0])
+    assert {"beta", "losses", "test_loss", "reward"} <= set(summary["dpo"][0])
+    assert set(summary["seconds"]) == {"baseline", "reinforce", "kl", "dpo"}
+    figures = {file.name for file in (folder / "figures").iterdir()}
+    names = ("baseline_rewards", "reinforce_reward", "kl_and_reward", "dpo_loss")
+    assert {f"{name}.{ending}" for name in names for ending in ("png", "pdf")} <= figures
+    page = (folder / "A3.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64" in page and "average reward on the test set" in page
+
+
+def test_the_first_loss_of_dpo_is_ln_2(debug_runs: list[Path]) -> None:
+    summary = json.loads((debug_runs[0] / "summary.json").read_text())
+    for found in summary["dpo"]:
+        assert found["losses"][0] == pytest.approx(0.6931472, abs=1e-5)
+
+
+def test_two_runs_give_the_same_numbers(debug_runs: list[Path]) -> None:
+    first, second = (json.loads((folder / "summary.json").read_text()) for folder in debug_runs)
+    for summary in (first, second):
+        del summary["seconds"]
+    assert first == second
+
+
+def test_bad_input_is_one_sentence_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SETTINGS_VARIABLE, "{}")
+    monkeypatch.setenv(RUN_FOLDER_VARIABLE, "")
+    bad = tmp_path / "reviews.csv"
+    bad.write_text("review,stars\nfine,4\n")
+    with pytest.raises(
+        NotebookFailed, match=r"^'.*reviews.csv' has no column text \(it has review"
+    ):
+        run_notebook(NOTEBOOK, tmp_path / "run", DEBUG | {"reviews": str(bad)})
+    assert "has no column text" in (tmp_path / "run/A3.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "run/summary.json").exists()

@@ -1,0 +1,147 @@
+import math
+
+import pytest
+import torch
+from tiny_checkpoints import save_tiny_gpt2
+from torch import Tensor
+from tqdm import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from a3lib.data import PreferencePair
+from a3lib.errors import TrainingDiverged
+from a3lib.models import load_policy, load_tokenizer
+from a3lib.training import (
+    batches,
+    continue_reviews,
+    evaluate,
+    optimise,
+    pair_log_probs,
+    progress,
+    tokenize_sides,
+)
+
+PAIRS = [
+    PreferencePair("The plot", "The plot is good.", "The plot is bad and long."),
+    PreferencePair("A film about a dog", "A film about a dog I loved", "A film about a dog. No."),
+    PreferencePair("", "Great", "Awful and dull"),
+]
+
+
+@pytest.fixture(scope="module")
+def policy_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("policy")
+    save_tiny_gpt2(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def policy(policy_folder: str) -> PreTrainedModel:
+    return load_policy(policy_folder)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(policy_folder: str) -> PreTrainedTokenizerBase:
+    return load_tokenizer(policy_folder)
+
+
+def scalar() -> tuple[torch.nn.Parameter, torch.optim.Optimizer]:
+    parameter = torch.nn.Parameter(torch.tensor(4.0))
+    return parameter, torch.optim.SGD([parameter], lr=0.25)
+
+
+def test_batches_keep_every_item_in_order_with_a_smaller_last_one() -> None:
+    assert batches([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
+    assert batches([], 2) == []
+
+
+def test_optimise_takes_one_step_a_batch_on_fresh_gradients() -> None:
+    parameter, optimizer = scalar()
+
+    def step(target: float) -> tuple[Tensor, dict[str, Tensor]]:
+        return (parameter - target) ** 2, {"gap": (parameter - target).detach()}
+
+    history = optimise(optimizer, [0.0, 1.0], step, name="test")
+    # By hand: 4 - 0.25 * 2 * 4 = 2, then 2 - 0.25 * 2 * (2 - 1) = 1.5.
+    assert parameter.item() == 1.5
+    assert history == {"losses": [16.0, 1.0], "gap": [4.0, 1.0]}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_before_the_weights_change(bad: float) -> None:
+    parameter, optimizer = scalar()
+
+    def step(factor: float) -> tuple[Tensor, dict[str, Tensor]]:
+        return parameter * factor, {"rewards": torch.tensor(0.5)}
+
+    with pytest.raises(TrainingDiverged) as caught:
+        optimise(optimizer, [1.0, bad, 1.0], step, name="REINFORCE")
+    assert parameter.item() == 3.75  # the first step's only
+    assert caught.value.history == {"losses": [4.0], "rewards": [0.5]}
+    message = str(caught.value)
+    assert "step 1" in message and "losses 4" in message and "rewards 0.5" in message
+    assert message.startswith("REINFORCE")
+
+
+def test_the_mean_reward_is_over_reviews_and_not_over_batches() -> None:
+    def reward_of(batch: list[str]) -> tuple[Tensor, Tensor, list[str]]:
+        assert not torch.is_grad_enabled()
+        return torch.tensor([float(len(text)) for text in batch]), torch.empty(0), batch
+
+    results = evaluate([["a", "bb"], ["cccccc"]], reward_of)
+    assert results["reward"] == 3.0  # the mean of the batches' means would be 3.75
+    assert results["rewards"] == [1.0, 2.0, 6.0]
+    assert results["generations"] == ["a", "bb", "cccccc"]
+
+
+def test_the_progress_bar_shows_the_mean_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    loop = progress([["a"], ["bbb"]], "evaluate")
+    assert isinstance(loop, tqdm)
+    evaluate(loop, lambda batch: (torch.tensor([0.25]) * len(batch[0]), torch.empty(0), batch))
+    shown = capsys.readouterr().out
+    assert "evaluate" in shown and "reward=0.500" in shown
+
+
+def test_continuations_begin_with_the_seed(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    torch.manual_seed(0)
+    texts = ["This film is wonderful, and I would watch it again.", "Dull", ""]
+    rollout, generations = continue_reviews(
+        texts, policy, tokenizer, seed_token_length=4, max_new_tokens=3
+    )
+    assert rollout.tokens.shape == (3, 7)
+    assert rollout.attention_mask[:, :4].sum(dim=1).tolist()[0] == 4
+    seed = tokenizer.decode(tokenizer(texts[0])["input_ids"][:4])
+    assert generations[0].startswith(seed)
+    assert tokenizer.eos_token not in generations[2]
+
+
+def completion_log_prob(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt: str, text: str
+) -> float:
+    """One unpadded forward pass and a Python loop: the independent reference."""
+    prompt_ids = tokenizer(prompt)["input_ids"] or [tokenizer.eos_token_id]
+    ids = prompt_ids + tokenizer(text[len(prompt) :])["input_ids"]
+    with torch.no_grad():
+        logits = policy(input_ids=torch.tensor([ids])).logits[0].double()
+    total = 0.0
+    for position in range(len(prompt_ids), len(ids)):
+        total += logits[position - 1].log_softmax(0)[ids[position]].item()
+    return total
+
+
+def test_pair_log_probs_equal_one_forward_pass_a_text(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    chosen, rejected = pair_log_probs(policy, tokenizer, PAIRS, max_length=64)
+    for row, pair in enumerate(PAIRS):
+        for found, text in ((chosen[row], pair.chosen), (rejected[row], pair.rejected)):
+            expected = completion_log_prob(policy, tokenizer, pair.prompt, text)
+            assert found.item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_sides_are_tokenised_chosen_first(tokenizer: PreTrainedTokenizerBase) -> None:
+    sides = tokenize_sides(PAIRS, tokenizer, 64, torch.device("cpu"))
+    texts = tokenizer.batch_decode(sides["input_ids"], skip_special_tokens=True)
+    assert texts == [p.chosen for p in PAIRS] + [p.rejected for p in PAIRS]
+    assert sides["prompt_lengths"].shape == (6,)
