@@ -42,8 +42,9 @@ def sample_continuations(
 
     Raises InputError where a prompt is empty or not left-padded.
     """
-    if not bool(attention_mask[:, -1].all()):
-        row = int((attention_mask[:, -1] == 0).nonzero()[0, 0])
+    left_padded = attention_mask[:, -1].bool() & (attention_mask.diff(dim=1) >= 0).all(dim=1)
+    if not bool(left_padded.all()):
+        row = int((~left_padded).nonzero()[0, 0])
         raise InputError(
             f"Prompt {row} is empty or not left-padded; pad on the left and begin an empty prompt "
             "with EOS."

@@ -31,16 +31,17 @@ def mixed_precision(device: torch.device) -> AbstractContextManager:
 @contextmanager
 def dropout_off(model: torch.nn.Module) -> Iterator[None]:
     """Put a model in evaluation mode for a while: what is scored must be what was sampled from."""
-    was_training = model.training
+    in_training = [module for module in model.modules() if module.training]
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module in in_training:
+            module.training = True
 
 
 def output_logits(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Apply a model's output head in float32 or better: hidden (..., H) -> logits (..., V).
+    """Apply a model's output head in its weights' own precision: (..., H) -> logits (..., V).
 
     Logits of GPT-2 lie around -80, where float16 has steps of 1/16; so the head is left out of
     mixed precision.

@@ -42,8 +42,8 @@ def kl_divergence(log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor) 
     """
     check_same_shape(log_probs=log_probs, reference_log_probs=reference_log_probs)
     check_same_shape(log_probs=log_probs[..., 0], mask=mask)
-    per_position = (log_probs.exp() * (log_probs - reference_log_probs.detach())).sum(dim=-1)
-    return per_position.masked_fill(~mask.bool(), 0.0).sum(dim=1).mean()
+    current, reference = log_probs[mask.bool()], reference_log_probs[mask.bool()].detach()
+    return (current.exp() * (current - reference)).sum() / len(log_probs)
 
 
 def preference_loss(

@@ -22,6 +22,8 @@ NEGATIVE_PROBES = (
 )
 # Mean P(positive) on the positive probes must be this much above that on the negative ones.
 PROBE_GAP = 0.2
+# Tokens of a text that are read at most; BERT's kind has no more positions.
+LONGEST_TEXT = 512
 
 _known_positive_labels: WeakKeyDictionary[PreTrainedModel, int] = WeakKeyDictionary()
 
@@ -34,7 +36,8 @@ def label_probabilities(
     batch_size: int = 64,
 ) -> Tensor:
     """Return the classifier's softmax over its labels, (len(texts), labels), float32."""
-    longest = min(reward_tokenizer.model_max_length, 512)
+    positions = getattr(reward_model.config, "max_position_embeddings", LONGEST_TEXT)
+    longest = min(reward_tokenizer.model_max_length, positions, LONGEST_TEXT)
     rows = []
     for start in range(0, len(texts), batch_size):
         encoded = reward_tokenizer(
