@@ -48,7 +48,8 @@ def label_probabilities(
             return_tensors="pt",
         ).to(reward_model.device)
         with dropout_off(reward_model), mixed_precision(reward_model.device):
-            logits = reward_model(**encoded).logits
+            # No token types: some tokenizers give them to models that take none; they are all 0.
+            logits = reward_model(encoded["input_ids"], encoded["attention_mask"]).logits
         rows.append(logits.float().softmax(dim=-1))
     if not rows:
         return torch.empty(0, len(reward_model.config.id2label or {}), device=reward_model.device)

@@ -55,9 +55,9 @@ def continue_reviews(
     return rollout, decode_rollout(rollout, tokenizer)
 
 
-def mean_so_far(total: float, count: int) -> float:
-    """Return total / count, and NaN before the first item."""
-    return total / count if count else math.nan
+def mean(values: Sequence[float]) -> float:
+    """Return the mean of some numbers, and NaN of none."""
+    return math.fsum(values) / len(values) if values else math.nan
 
 
 def evaluate(
@@ -70,17 +70,14 @@ def evaluate(
     """
     rewards: list[float] = []
     generations: list[str] = []
-    total = 0.0
     with torch.no_grad():
         for batch in loop:
             reward, _, texts = reward_of(batch)
             rewards += reward.tolist()
             generations += texts
-            total += reward.double().sum().item()
             if isinstance(loop, tqdm):
-                loop.set_postfix(reward=f"{mean_so_far(total, len(rewards)):.3f}")
-    mean = mean_so_far(total, len(rewards))
-    return {"reward": mean, "generations": generations, "rewards": rewards}
+                loop.set_postfix(reward=f"{mean(rewards):.3f}")
+    return {"reward": mean(rewards), "generations": generations, "rewards": rewards}
 
 
 def optimise(

@@ -2,12 +2,16 @@
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
+from a3lib.kit.export import export_notebook, verify_script
 from a3lib.kit.run import NotebookFailed, run_notebook
 from a3lib.kit.signatures import REQUIRED_FUNCTIONS
 from a3lib.profiles import SETTINGS_VARIABLE
@@ -103,6 +107,38 @@ def test_two_runs_give_the_same_numbers(debug_runs: list[Path]) -> None:
     for summary in (first, second):
         del summary["seconds"]
     assert first == second
+
+
+def test_the_exported_script_does_what_the_notebook_does(
+    debug_runs: list[Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "A3.py"
+    export_notebook(NOTEBOOK, script)
+    check = verify_script(script, notebook_folder=NOTEBOOK.parent)
+    assert check.error is None
+    assert set(check.found) == set(REQUIRED_FUNCTIONS)
+    settings = {
+        SETTINGS_VARIABLE: json.dumps(DEBUG),
+        RUN_FOLDER_VARIABLE: str(tmp_path / "run"),
+        "PYTHONPATH": str(NOTEBOOK.parent),
+        "MPLBACKEND": "agg",
+    }
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | settings,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "average reward on the test set" in done.stdout
+    summaries = [
+        json.loads((folder / "summary.json").read_text())
+        for folder in (debug_runs[0], tmp_path / "run")
+    ]
+    for summary in summaries:
+        del summary["seconds"]
+    assert summaries[0] == summaries[1]
 
 
 def test_bad_input_is_one_sentence_before_any_training(

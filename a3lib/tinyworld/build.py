@@ -5,6 +5,7 @@ format (config, safetensors, tokenizer) and CARD.md with the quality that was me
 """
 
 import argparse
+import json
 import math
 import random
 import time
@@ -72,6 +73,15 @@ def build_reward_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
         sep_token="[SEP]",
         model_max_length=MAXIMUM_LENGTH,
     )
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Save a tokenizer under the class name that transformers 4 knows as well as 5."""
+    tokenizer.save_pretrained(folder)
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def shuffled_batches(rows: int, batch_size: int, steps: int) -> Iterator[torch.Tensor]:
@@ -259,12 +269,12 @@ def build(folder: Path, policy_steps: int = 900, classifier_steps: int = 400) ->
     policy_tokenizer = build_policy_tokenizer(texts)
     policy = train_policy(reviews, policy_tokenizer, policy_steps)
     policy.save_pretrained(folder / "policy")
-    policy_tokenizer.save_pretrained(folder / "policy")
+    save_tokenizer(policy_tokenizer, folder / "policy")
 
     reward_tokenizer = build_reward_tokenizer(texts)
     classifier = train_classifier(reviews, reward_tokenizer, classifier_steps)
     classifier.save_pretrained(folder / "reward_model")
-    reward_tokenizer.save_pretrained(folder / "reward_model")
+    save_tokenizer(reward_tokenizer, folder / "reward_model")
 
     labels = torch.tensor([review.label for review in held_out])
     scores = {
