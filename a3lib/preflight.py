@@ -2,18 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from a3lib.data import check_pairs, count_blank, load_pairs, load_reviews
-from a3lib.logprobs import select_tokens, vocabulary_log_probs
-from a3lib.losses import kl_divergence, preference_loss, reinforce_loss
+from a3lib.data import PreferencePair, check_pairs, count_blank, load_pairs, load_reviews
 from a3lib.models import (
     choose_device,
     load_policy,
@@ -26,7 +25,7 @@ from a3lib.rewards import positive_label, positive_probability
 from a3lib.runs import LIBRARIES
 from a3lib.tables import text_table
 from a3lib.tinyworld import POLICY_FOLDER
-from a3lib.training import batches, continue_reviews, optimise, pair_log_probs
+from a3lib.training import Step, continue_reviews, optimise, preference_step, reinforce_step
 
 MEASURED_BATCHES = 2
 
@@ -63,33 +62,22 @@ def seconds_per_batch(work: Callable[[int], object], device: torch.device) -> fl
     return min(seconds)
 
 
-def reinforce_step(
-    policy: PreTrainedModel,
-    reference: PreTrainedModel | None,
-    tokenizer: PreTrainedTokenizerBase,
-    reward_of: Callable[[list[str]], Tensor],
-) -> Callable[[list[str]], tuple[Tensor, dict[str, Tensor]]]:
-    """Return a step of section 2, or of section 3 where there is a reference, for `optimise`."""
+class Inputs(NamedTuple):
+    """Everything that a run loads: data, policy, frozen original and reward model."""
 
-    def step(texts: list[str]) -> tuple[Tensor, dict[str, Tensor]]:
-        rollout, generations = continue_reviews(texts, policy, tokenizer)
-        log_probs = vocabulary_log_probs(policy, rollout.tokens, rollout.attention_mask)[:, :-1]
-        mask = rollout.completion_mask[:, 1:]
-        chosen = select_tokens(log_probs, rollout.tokens[:, 1:])
-        loss = reinforce_loss(chosen, reward_of(generations), mask)
-        if reference is not None:
-            with torch.no_grad():
-                original = vocabulary_log_probs(reference, rollout.tokens, rollout.attention_mask)
-            loss = loss + kl_divergence(log_probs, original[:, :-1], mask)
-        return loss, {}
-
-    return step
+    train_texts: list[str]
+    test_texts: list[str]
+    train_pairs: list[PreferencePair]
+    test_pairs: list[PreferencePair]
+    tokenizer: PreTrainedTokenizerBase
+    policy: PreTrainedModel
+    reference: PreTrainedModel
+    reward_model: PreTrainedModel
+    reward_tokenizer: PreTrainedTokenizerBase
 
 
-def estimate_sections(profile: Profile, device: torch.device) -> dict[str, float]:
-    """Load everything, run two batches of each kind of work, and return seconds a section.
-
-    The models are thrown away afterwards and torch's random state is put back.
+def load_inputs(profile: Profile, device: torch.device) -> Inputs:
+    """Load all that a run needs, the small things first.
 
     Raises InputError for everything about models and data that can be found out now.
     """
@@ -99,50 +87,73 @@ def estimate_sections(profile: Profile, device: torch.device) -> dict[str, float
     check_pairs(train_pairs + test_pairs, tokenizer, profile.max_length)
     reward_model, reward_tokenizer = load_reward_model(profile.reward_model, device)
     positive_label(reward_model, reward_tokenizer)
-    policy = load_policy(profile.policy, device)
-    reference = load_reference(profile.policy, device)
-    blank = count_blank(train_texts), count_blank(test_texts)
-    if any(blank):
-        print(f"{blank[0]} train and {blank[1]} test reviews are blank and seeded with EOS.")
+    return Inputs(
+        train_texts,
+        test_texts,
+        train_pairs,
+        test_pairs,
+        tokenizer,
+        load_policy(profile.policy, device),
+        load_reference(profile.policy, device),
+        reward_model,
+        reward_tokenizer,
+    )
+
+
+def measure_batches(profile: Profile, inputs: Inputs, device: torch.device) -> dict[str, float]:
+    """Return the seconds that a batch of each kind of work takes; the policy is trained by it."""
 
     def reward_of(texts: list[str]) -> Tensor:
-        return positive_probability(texts, reward_model, reward_tokenizer)
+        return positive_probability(texts, inputs.reward_model, inputs.reward_tokenizer)
 
-    def evaluate_batch(number: int) -> None:
-        chosen = test_texts[: profile.batch_size]
-        reward_of(continue_reviews(chosen, policy, tokenizer)[1])
+    def time_steps(step: Step, batch: Sequence[Any]) -> float:
+        optimizer = torch.optim.AdamW(inputs.policy.parameters(), lr=profile.learning_rate)
+        return seconds_per_batch(
+            lambda _: optimise(optimizer, [batch], step, name="preflight"), device
+        )
 
-    def train_batch(original: PreTrainedModel | None) -> Callable[[int], object]:
-        optimizer = torch.optim.AdamW(policy.parameters(), lr=profile.learning_rate)
-        step = reinforce_step(policy, original, tokenizer, reward_of)
-        chosen = [train_texts[: profile.batch_size]]
-        return lambda _: optimise(optimizer, chosen, step, name="preflight")
+    tests = inputs.test_texts[: profile.batch_size]
+    texts = inputs.train_texts[: profile.batch_size]
+    pairs = inputs.train_pairs[: profile.dpo_batch_size]
+    models = (inputs.policy, inputs.tokenizer, reward_of)
+    preference = preference_step(
+        inputs.policy,
+        inputs.reference,
+        inputs.tokenizer,
+        beta=profile.betas[0],
+        max_length=profile.max_length,
+    )
+    return {
+        "evaluation": seconds_per_batch(
+            lambda _: reward_of(continue_reviews(tests, inputs.policy, inputs.tokenizer)[1]), device
+        ),
+        "reinforce": time_steps(reinforce_step(*models), texts),
+        "kl": time_steps(reinforce_step(*models, reference=inputs.reference), texts),
+        "dpo": time_steps(preference, pairs),
+    }
 
-    def preference_batch(number: int) -> None:
-        optimizer = torch.optim.AdamW(policy.parameters(), lr=profile.dpo_learning_rate)
-        chosen = train_pairs[: profile.dpo_batch_size]
-        optimise(optimizer, [chosen], preference_step, name="preflight")
 
-    def preference_step(pairs: list) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.no_grad():
-            original = pair_log_probs(reference, tokenizer, pairs, profile.max_length)
-        current = pair_log_probs(policy, tokenizer, pairs, profile.max_length)
-        return preference_loss(*current, *original).mean(), {}
+def estimate_sections(profile: Profile, device: torch.device) -> dict[str, float]:
+    """Load everything, run two batches of each kind of work, and return seconds a section.
 
+    The models are thrown away afterwards and torch's random state is put back.
+
+    Raises InputError for everything about models and data that can be found out now.
+    """
+    inputs = load_inputs(profile, device)
+    blank = count_blank(inputs.train_texts), count_blank(inputs.test_texts)
+    if any(blank):
+        print(f"{blank[0]} train and {blank[1]} test reviews are blank and seeded with EOS.")
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        evaluation = seconds_per_batch(evaluate_batch, device)
-        plain = seconds_per_batch(train_batch(None), device)
-        with_kl = seconds_per_batch(train_batch(reference), device)
-        preference = seconds_per_batch(preference_batch, device)
-
-    evaluation *= ceil(len(test_texts) / profile.batch_size)
-    steps = len(batches(train_texts, profile.batch_size))
-    preference_steps = DPO_EPOCHS * len(batches(train_pairs, profile.dpo_batch_size))
+        seconds = measure_batches(profile, inputs, device)
+    evaluation = seconds["evaluation"] * ceil(len(inputs.test_texts) / profile.batch_size)
+    steps = ceil(len(inputs.train_texts) / profile.batch_size)
+    dpo_steps = DPO_EPOCHS * ceil(len(inputs.train_pairs) / profile.dpo_batch_size)
     return {
         "1 baseline": evaluation,
-        "2 REINFORCE": steps * plain + evaluation,
-        "3 KL": len(profile.alphas) * (steps * with_kl + evaluation),
-        "4 DPO": len(profile.betas) * (preference_steps * preference + evaluation),
+        "2 REINFORCE": steps * seconds["reinforce"] + evaluation,
+        "3 KL": len(profile.alphas) * (steps * seconds["kl"] + evaluation),
+        "4 DPO": len(profile.betas) * (dpo_steps * seconds["dpo"] + evaluation),
     }
 
 

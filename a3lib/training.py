@@ -13,7 +13,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from a3lib.data import PreferencePair, completion_labels, seed_prompts, tokenize_completions
 from a3lib.errors import TrainingDiverged
 from a3lib.generation import Rollout, decode_rollout, sample_continuations
-from a3lib.logprobs import sequence_log_probs
+from a3lib.logprobs import select_tokens, sequence_log_probs, vocabulary_log_probs
+from a3lib.losses import kl_divergence, preference_loss, reinforce_loss
 from a3lib.profiles import MAX_NEW_TOKENS, SEED_TOKEN_LENGTH
 
 Item = TypeVar("Item")
@@ -149,3 +150,52 @@ def pair_log_probs(
     labels = completion_labels(mask, ids, tokenized["prompt_lengths"])
     chosen, rejected = sequence_log_probs(model, ids, mask, labels != -100).chunk(2)
     return chosen, rejected
+
+
+def reinforce_step(
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    reward_of: Callable[[list[str]], Tensor],
+    *,
+    reference: PreTrainedModel | None = None,
+    alpha: float = 0.0,
+) -> Step:
+    """Return a step of REINFORCE on reviews for `optimise`; with a reference, alpha * KL is added.
+
+    `reward_of(texts)` returns one reward a text, (B,). The figures are `rewards` (the batch's
+    mean) and, with a reference, `kl_divergences` (nats per text).
+    """
+
+    def step(texts: list[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        rollout, generations = continue_reviews(texts, policy, tokenizer)
+        ids, mask = rollout.tokens, rollout.completion_mask[:, 1:]
+        rewards = reward_of(generations)
+        log_probs = vocabulary_log_probs(policy, ids, rollout.attention_mask)[:, :-1]
+        loss = reinforce_loss(select_tokens(log_probs, ids[:, 1:]), rewards, mask)
+        if reference is None:
+            return loss, {"rewards": rewards.mean()}
+        with torch.no_grad():
+            original = vocabulary_log_probs(reference, ids, rollout.attention_mask)[:, :-1]
+        divergence = kl_divergence(log_probs, original, mask)
+        return loss + alpha * divergence, {"rewards": rewards.mean(), "kl_divergences": divergence}
+
+    return step
+
+
+def preference_step(
+    policy: PreTrainedModel,
+    reference: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    beta: float,
+    max_length: int,
+) -> Step:
+    """Return a step of DPO on preference pairs for `optimise`, its loss the mean over the pairs."""
+
+    def step(pairs: Sequence[PreferencePair]) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.no_grad():
+            original = pair_log_probs(reference, tokenizer, pairs, max_length)
+        current = pair_log_probs(policy, tokenizer, pairs, max_length)
+        return preference_loss(*current, *original, beta=beta).mean(), {}
+
+    return step

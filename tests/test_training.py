@@ -9,14 +9,16 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.data import PreferencePair
 from a3lib.errors import TrainingDiverged
-from a3lib.models import load_policy, load_tokenizer
+from a3lib.models import load_policy, load_reference, load_tokenizer
 from a3lib.training import (
     batches,
     continue_reviews,
     evaluate,
     optimise,
     pair_log_probs,
+    preference_step,
     progress,
+    reinforce_step,
     tokenize_sides,
 )
 
@@ -145,3 +147,74 @@ def test_sides_are_tokenised_chosen_first(tokenizer: PreTrainedTokenizerBase) ->
     texts = tokenizer.batch_decode(sides["input_ids"], skip_special_tokens=True)
     assert texts == [p.chosen for p in PAIRS] + [p.rejected for p in PAIRS]
     assert sides["prompt_lengths"].shape == (6,)
+
+
+REVIEWS = ["This film is wonderful, and I would watch it again.", "Dull", ""]
+
+
+def lengths(texts: list[str]) -> Tensor:
+    """A reward that can be told from the text alone."""
+    return torch.tensor([float(len(text)) for text in texts])
+
+
+def loss_by_hand(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> tuple[float, float]:
+    """Sample as the step does, then score each row alone, unpadded, in a loop."""
+    rollout, texts = continue_reviews(REVIEWS, policy, tokenizer)
+    rewards = lengths(texts)
+    total = 0.0
+    for row in range(len(REVIEWS)):
+        ids = rollout.tokens[row][rollout.attention_mask[row].bool()]
+        with torch.no_grad():
+            log_probs = policy(input_ids=ids[None]).logits[0].double().log_softmax(-1)
+        written = int(rollout.completion_mask[row].sum())
+        for position in range(len(ids) - written, len(ids)):
+            total -= rewards[row].item() * log_probs[position - 1, ids[position]].item()
+    return total / len(REVIEWS), rewards.mean().item()
+
+
+def test_a_reinforce_step_is_the_loss_of_its_own_samples(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    torch.manual_seed(5)
+    expected, mean_reward = loss_by_hand(policy, tokenizer)
+    torch.manual_seed(5)
+    loss, figures = reinforce_step(policy, tokenizer, lengths)(REVIEWS)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    assert {key: value.item() for key, value in figures.items()} == {"rewards": mean_reward}
+
+
+def test_the_penalty_is_nothing_at_the_reference_and_alpha_times_kl_elsewhere(
+    policy: PreTrainedModel, policy_folder: str, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    reference = load_reference(policy_folder)
+    losses = {}
+    for moved in (False, True):
+        if moved:
+            with torch.no_grad():
+                policy.get_output_embeddings().weight.mul_(1.5)
+        for alpha in (0.0, 2.0):
+            torch.manual_seed(5)
+            step = reinforce_step(policy, tokenizer, lengths, reference=reference, alpha=alpha)
+            loss, figures = step(REVIEWS)
+            losses[moved, alpha] = loss.item(), figures["kl_divergences"].item()
+    assert losses[False, 2.0] == (losses[False, 0.0][0], 0.0)
+    divergence = losses[True, 2.0][1]
+    assert divergence > 0.01
+    assert losses[True, 2.0][0] == pytest.approx(losses[True, 0.0][0] + 2 * divergence, rel=1e-5)
+
+
+def test_a_preference_step_begins_at_ln_2_and_raises_what_is_chosen(
+    policy: PreTrainedModel, policy_folder: str, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    reference = load_reference(policy_folder)
+    step = preference_step(policy, reference, tokenizer, beta=0.5, max_length=64)
+    with torch.no_grad():
+        before = [values.sum() for values in pair_log_probs(policy, tokenizer, PAIRS, 64)]
+    history = optimise(torch.optim.SGD(policy.parameters(), lr=0.01), [PAIRS] * 2, step, name="DPO")
+    with torch.no_grad():
+        after = [values.sum() for values in pair_log_probs(policy, tokenizer, PAIRS, 64)]
+    assert history["losses"][0] == pytest.approx(math.log(2), abs=1e-6)
+    assert history["losses"][1] < history["losses"][0]
+    assert after[0] - after[1] > before[0] - before[1]
