@@ -6,9 +6,11 @@ such a partner is split: its last tenth is the test data.
 """
 
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import torch
 from datasets import Dataset, load_dataset
 from torch import Tensor
@@ -19,7 +21,15 @@ from a3lib.errors import InputError
 from a3lib.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
 from a3lib.profiles import SEED, TINY, Profile
 
-READERS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
+SPLITS = ("train", "test")
+# Values stay as they are written: "NA" and "2020" are texts.
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".parquet": pd.read_parquet,
+    ".csv": lambda file: pd.read_csv(file, dtype=str, keep_default_na=False),
+    ".jsonl": lambda file: pd.read_json(file, lines=True, dtype=False),
+    ".json": lambda file: pd.read_json(file, dtype=False),
+}
+TEXT_TYPES = ("string", "large_string", "null")
 REVIEW_COLUMNS = ("text",)
 PAIR_COLUMNS = ("prompt", "positive_completion", "negative_completion")
 
@@ -49,25 +59,26 @@ def split_files(source: str) -> dict[str, str]:
 
 
 def read_file(file: str) -> Dataset:
-    """Read one local file with `datasets`.
+    """Read one local file.
 
-    Raises InputError for a missing file, an unknown ending or a file that cannot be read.
+    Raises InputError for a missing file, an unknown ending, no rows, or a file that cannot be read.
     """
-    path = Path(file).expanduser()
+    path = Path(file)
     if not path.is_file():
         raise InputError(f"There is no file {file!r}; check the path or give a hub name.")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+    read = READERS.get(path.suffix.lower())
+    if read is None:
         raise InputError(f"{file!r} is none of {', '.join(READERS)}; convert it to one of them.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{file!r} is empty; give a file with rows.")
     try:
-        return load_dataset(reader, data_files=str(path), split="train")
+        frame = read(path) if path.stat().st_size else pd.DataFrame()
     except Exception as error:
         raise InputError(
-            f"{file!r} cannot be read as {reader} ({first_line(error)}); check that it is what its "
-            "name says."
+            f"{file!r} cannot be read as {path.suffix[1:].lower()} ({first_line(error)}); check "
+            "that it is what its name says."
         ) from error
+    if frame.empty:
+        raise InputError(f"{file!r} is empty; give a file with rows.")
+    return Dataset.from_pandas(frame, preserve_index=False)
 
 
 def read_source(source: str, kind: str) -> dict[str, Dataset]:
@@ -77,9 +88,9 @@ def read_source(source: str, kind: str) -> dict[str, Dataset]:
     """
     if source == TINY:
         rows = tinyworld.reviews if kind == "reviews" else tinyworld.pairs
-        return {split: Dataset.from_list(rows(split)) for split in ("train", "test")}
+        return {split: Dataset.from_list(rows(split)) for split in SPLITS}
     if is_path(source):
-        files = split_files(source)
+        files = split_files(str(Path(source).expanduser()))
         if "all" not in files:
             return {split: read_file(file) for split, file in files.items()}
         rows = read_file(files["all"])
@@ -88,35 +99,45 @@ def read_source(source: str, kind: str) -> dict[str, Dataset]:
     use_local_cache_if_unreachable()
     try:
         splits = load_dataset(source)
-        return {"train": splits["train"], "test": splits["test"]}
     except Exception as error:
         raise InputError(
             f"The {kind} {source!r} cannot be loaded ({first_line(error)}); {HUB_REMEDY}."
         ) from error
+    missing = [split for split in SPLITS if split not in splits]
+    if missing:
+        raise InputError(
+            f"The {kind} {source!r} have no split {' and '.join(missing)} (they have "
+            f"{', '.join(splits)}); take others or give files."
+        )
+    return {split: splits[split] for split in SPLITS}
 
 
 def check_rows(rows: Dataset, columns: tuple[str, ...], source: str, split: str) -> None:
-    """Raise InputError where a split lacks rows or columns."""
+    """Raise InputError where a split has no rows, or lacks columns with text in them."""
+    if len(rows) == 0:
+        raise InputError(
+            f"The {split} split of {source!r} is empty; give a source with rows in it."
+        )
     missing = [name for name in columns if name not in rows.column_names]
     if missing:
         raise InputError(
             f"{source!r} has no column {', '.join(missing)} (it has "
             f"{', '.join(rows.column_names)}); rename its columns to {', '.join(columns)}."
         )
-    if len(rows) == 0:
-        raise InputError(
-            f"The {split} split of {source!r} is empty; give a source with rows in it."
-        )
+    for name in columns:
+        kind = getattr(rows.features[name], "dtype", "list")
+        if kind not in TEXT_TYPES:
+            raise InputError(f"The column {name} of {source!r} holds {kind}; it must hold text.")
 
 
-def shuffled(rows: Dataset, limit: int | None) -> list[dict[str, Any]]:
-    """Return up to `limit` rows in an order that is the same every time.
+def shuffled(count: int, limit: int | None) -> list[int]:
+    """Return up to `limit` row numbers in an order that is the same every time.
 
     Shuffled before it is cut: IMDB's first 12,500 reviews are all negative.
     """
-    order = list(range(len(rows)))
+    order = list(range(count))
     random.Random(SEED).shuffle(order)
-    return rows.select(order[:limit]).to_list()
+    return order[:limit]
 
 
 def load_reviews(profile: Profile) -> tuple[list[str], list[str]]:
@@ -129,8 +150,8 @@ def load_reviews(profile: Profile) -> tuple[list[str], list[str]]:
     texts = {}
     for split, rows in splits.items():
         check_rows(rows, REVIEW_COLUMNS, profile.reviews, split)
-        chosen = shuffled(rows.select_columns([*REVIEW_COLUMNS]), limits[split])
-        texts[split] = [row["text"] or "" for row in chosen]
+        chosen = rows.select(shuffled(len(rows), limits[split]))
+        texts[split] = [text or "" for text in chosen["text"]]
     return texts["train"], texts["test"]
 
 
@@ -156,10 +177,13 @@ def make_pair(row: dict[str, Any], number: int) -> PreferencePair:
     return PreferencePair(prompt, *sides)
 
 
-def load_pairs(profile: Profile) -> tuple[list[PreferencePair], list[PreferencePair]]:
+def load_pairs(
+    profile: Profile, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[list[PreferencePair], list[PreferencePair]]:
     """Return the train and test pairs of a profile, shuffled and limited.
 
-    Raises InputError where the source is missing, lacks a column or has an empty split or side.
+    Raises InputError where the source is missing, lacks a column or has an empty split or side;
+    with a tokenizer, also where a prompt fills the profile's `max_length`. Rows count from 0.
     """
     splits = read_source(profile.pairs, "pairs")
     limits = {
@@ -169,8 +193,12 @@ def load_pairs(profile: Profile) -> tuple[list[PreferencePair], list[PreferenceP
     pairs = {}
     for split, rows in splits.items():
         check_rows(rows, PAIR_COLUMNS, profile.pairs, split)
-        chosen = shuffled(rows.select_columns([*PAIR_COLUMNS]), limits[split])
-        pairs[split] = [make_pair(row, number) for number, row in enumerate(chosen)]
+        order = shuffled(len(rows), limits[split])
+        chosen = rows.select_columns([*PAIR_COLUMNS]).select(order).to_list()
+        pairs[split] = [make_pair(row, n) for row, n in zip(chosen, order, strict=True)]
+        if tokenizer is not None:
+            prompts = [pair.prompt for pair in pairs[split]]
+            check_room(prompts, tokenize_prompts(prompts, tokenizer), profile.max_length, order)
     return pairs["train"], pairs["test"]
 
 
@@ -217,11 +245,8 @@ def tokenize_completions(
 
     Raises InputError where a prompt leaves no room for a completion.
     """
-    prompt_ids = [
-        ids or [tokenizer.eos_token_id]
-        for ids in tokenizer(prompts, split_special_tokens=True)["input_ids"]
-    ]
-    check_room(prompts, prompt_ids, max_length)
+    prompt_ids = tokenize_prompts(prompts, tokenizer)
+    check_room(prompts, prompt_ids, max_length, range(len(prompts)))
     completions = [text[len(prompt) :] for prompt, text in zip(prompts, texts, strict=True)]
     completion_ids = tokenizer(completions, add_special_tokens=False, split_special_tokens=True)
     rows = [
@@ -233,17 +258,17 @@ def tokenize_completions(
     return {"input_ids": input_ids, "attention_mask": attention_mask, "prompt_lengths": lengths}
 
 
-def check_pairs(
-    pairs: list[PreferencePair], tokenizer: PreTrainedTokenizerBase, max_length: int
+def tokenize_prompts(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """Return the ids of each prompt; an empty one is a single EOS."""
+    encoded = tokenizer(prompts, split_special_tokens=True)["input_ids"]
+    return [ids or [tokenizer.eos_token_id] for ids in encoded]
+
+
+def check_room(
+    prompts: list[str], prompt_ids: list[list[int]], max_length: int, rows: Sequence[int]
 ) -> None:
-    """Raise InputError, naming the row, where a pair's prompt fills the limit."""
-    prompts = [pair.prompt for pair in pairs]
-    check_room(prompts, tokenizer(prompts)["input_ids"], max_length)
-
-
-def check_room(prompts: list[str], prompt_ids: list[list[int]], max_length: int) -> None:
     """Raise InputError, naming the row, where a prompt leaves no room for a completion."""
-    for row, (prompt, ids) in enumerate(zip(prompts, prompt_ids, strict=True)):
+    for row, prompt, ids in zip(rows, prompts, prompt_ids, strict=True):
         if len(ids) >= max_length:
             raise InputError(
                 f"Row {row} of the pairs has a prompt of {len(ids)} tokens ({prompt[:40]!r}...), "

@@ -32,6 +32,7 @@ def choose_device() -> torch.device:
 def _load(auto_class: Any, name: str, what: str, **options: Any) -> Any:
     """Call from_pretrained and turn what goes wrong into one sentence with a remedy."""
     local = looks_local(name)
+    name = str(Path(name).expanduser()) if name.startswith("~") else name
     if local and not Path(name, "config.json").is_file():
         raise InputError(
             f"The {what} {name!r} is no checkpoint folder (it has no config.json); give a folder "

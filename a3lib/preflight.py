@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from a3lib.data import PreferencePair, check_pairs, count_blank, load_pairs, load_reviews
+from a3lib.data import PreferencePair, count_blank, load_pairs, load_reviews
 from a3lib.models import (
     choose_device,
     load_policy,
@@ -82,9 +82,8 @@ def load_inputs(profile: Profile, device: torch.device) -> Inputs:
     Raises InputError for everything about models and data that can be found out now.
     """
     train_texts, test_texts = load_reviews(profile)
-    train_pairs, test_pairs = load_pairs(profile)
     tokenizer = load_tokenizer(profile.policy)
-    check_pairs(train_pairs + test_pairs, tokenizer, profile.max_length)
+    train_pairs, test_pairs = load_pairs(profile, tokenizer)
     reward_model, reward_tokenizer = load_reward_model(profile.reward_model, device)
     positive_label(reward_model, reward_tokenizer)
     return Inputs(

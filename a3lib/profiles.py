@@ -1,6 +1,7 @@
 """The one place for names, sizes and hyper-parameters: what a run uses and how big it is."""
 
 import json
+import math
 import os
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -125,17 +126,33 @@ def get_profile(name: str = "auto", **overrides: Any) -> Profile:
     if name not in PROFILES:
         raise InputError(f"There is no profile {name!r}; take one of auto, {', '.join(PROFILES)}.")
     known = {field.name for field in fields(Profile)} - {"name"}
-    for key, value in chosen.items():
+    for key in chosen:
         if key not in known:
             raise InputError(f"A profile has no field {key!r}; it has {', '.join(sorted(known))}.")
-        if key.startswith("limit_") and value < 1:
-            raise InputError(f"{key} is {value}; give a number of rows from 1 on.")
     # JSON knows no tuples.
     chosen = {key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()}
     profile = replace(PROFILES[name], **chosen)
-    if min(profile.alphas) < 0 or min(profile.betas) <= 0:
-        raise InputError("alphas must be at least 0 and betas above 0; mend the settings.")
+    check_values(profile)
     return with_debug_limits(profile) if profile.debug else profile
+
+
+def check_values(profile: Profile) -> None:
+    """Raise InputError, naming the field, where a size or hyper-parameter makes no sense."""
+    sizes = [name for name in vars(profile) if name.startswith("limit_") or name.endswith("_size")]
+    for name in [*sizes, "max_length"]:
+        value = getattr(profile, name)
+        unlimited = value is None and name.startswith("limit_")
+        if not unlimited and not (isinstance(value, int) and value >= 1):
+            raise InputError(f"{name} is {value!r}; give a whole number from 1 on.")
+    for name in ("learning_rate", "dpo_learning_rate"):
+        if not 0 < getattr(profile, name) < math.inf:
+            raise InputError(f"{name} is {getattr(profile, name)}; give a number above 0.")
+    alphas_fit = profile.alphas and all(0 <= alpha < math.inf for alpha in profile.alphas)
+    betas_fit = profile.betas and all(0 < beta < math.inf for beta in profile.betas)
+    if not (alphas_fit and betas_fit):
+        raise InputError(
+            "alphas must be at least 0 and betas above 0, one or more of each; mend the settings."
+        )
 
 
 def with_debug_limits(profile: Profile) -> Profile:
