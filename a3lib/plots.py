@@ -36,20 +36,25 @@ def draw_smoothed(
     axes.plot(steps, moving_average(values), style, color=colour, linewidth=2, label=label)
 
 
+def draw_mark(axes: Axes, height: float, label: str) -> None:
+    """Draw a thin level line with a label at its right end."""
+    axes.axhline(height, color="0.6", linewidth=0.8, linestyle=(0, (1, 2)))
+    axes.annotate(
+        label,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 1),
+        textcoords="offset points",
+        ha="right",
+        fontsize=7,
+        color="0.35",
+    )
+
+
 def draw_reward_marks(axes: Axes) -> None:
     """Draw the handout's rewards as labelled lines and fix the axis to [0, 1]."""
     for mark in REWARD_MARKS:
-        axes.axhline(mark, color="0.6", linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.annotate(
-            f"{mark:.2f}",
-            (1, mark),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 1),
-            textcoords="offset points",
-            ha="right",
-            fontsize=7,
-            color="0.35",
-        )
+        draw_mark(axes, mark, f"{mark:.2f}")
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("reward, P(positive)")
 
@@ -105,17 +110,7 @@ def loss_over_time(losses: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the DPO training loss of runs by name, with the loss of an untrained policy, ln 2."""
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     draw_runs(axes, losses)
-    axes.axhline(np.log(2), color="0.6", linewidth=0.8, linestyle=(0, (1, 2)))
-    axes.annotate(
-        "ln 2: policy = reference",
-        (1, np.log(2)),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 2),
-        textcoords="offset points",
-        ha="right",
-        fontsize=7,
-        color="0.35",
-    )
+    draw_mark(axes, float(np.log(2)), "ln 2: policy = reference")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("DPO loss, nats per pair")
     return figure

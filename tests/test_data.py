@@ -2,8 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from datasets import Dataset
 from datasets import config as datasets_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refusals import refused
 from tiny_checkpoints import byte_level_tokenizer, review_texts
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -54,18 +54,6 @@ def asked_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     asked: list[str] = []
     monkeypatch.setattr(data, "use_local_cache_if_unreachable", lambda: asked.append("hub"))
     return asked
-
-
-@contextmanager
-def refused(*fragments: str) -> Iterator[None]:
-    """Expect an InputError of one line, with a full stop, that holds these fragments."""
-    with pytest.raises(InputError) as caught:
-        yield
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.endswith(".")
-    for fragment in fragments:
-        assert fragment in message
 
 
 @cache

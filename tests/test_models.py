@@ -2,8 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 from datasets import config as datasets_config
+from refusals import refused
 from tiny_checkpoints import (
     byte_level_tokenizer,
     review_texts,
@@ -37,7 +37,6 @@ from transformers import (
 )
 
 from a3lib import hub, models
-from a3lib.errors import InputError
 from a3lib.hub import looks_local
 from a3lib.models import (
     choose_device,
@@ -68,18 +67,6 @@ SIZE: dict[str, Any] = {
     "eos_token_id": 1,
     "pad_token_id": 0,
 }
-
-
-@contextmanager
-def refused(*fragments: str) -> Iterator[None]:
-    """Expect an InputError of one line, with a full stop, that holds these fragments."""
-    with pytest.raises(InputError) as caught:
-        yield
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.endswith(".")
-    for fragment in fragments:
-        assert fragment in message
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,15 @@
 """Profiles: which one is taken, what wins over what, and what is refused."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from refusals import refused
 
 from a3lib import profiles
-from a3lib.errors import InputError
 from a3lib.profiles import (
     DEBUG_ROWS,
     PROFILES,
@@ -28,18 +26,6 @@ LIMITS = ("limit_train", "limit_test", "limit_train_pairs", "limit_test_pairs")
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests begin without settings from a command line."""
     monkeypatch.delenv(SETTINGS_VARIABLE, raising=False)
-
-
-@contextmanager
-def refused(*fragments: str) -> Iterator[None]:
-    """Expect an InputError of one line, with a full stop, that holds these fragments."""
-    with pytest.raises(InputError) as caught:
-        yield
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.endswith(".")
-    for fragment in fragments:
-        assert fragment in message
 
 
 def put_settings(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:

@@ -261,6 +261,7 @@ def shown(
 
 
 def one_line(text: str) -> str:
+    """Return a text with every run of white space as one space."""
     return " ".join(text.split())
 
 
@@ -276,11 +277,13 @@ def with_edits(code: str, edits: Iterable[Edit]) -> str:
 
 
 def first_line(node: ast.stmt | ast.expr) -> int:
+    """Return the line that a node begins on, with its decorators."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min(part.lineno for part in [node, *decorators])
 
 
 def last_line(node: ast.stmt | ast.expr) -> int:
+    """Return the line that a node ends on."""
     return node.end_lineno or node.lineno
 
 
@@ -300,6 +303,7 @@ def cut(code: str) -> Iterator[tuple[ast.stmt, str]]:
 
 
 def is_code_of(text: str, nodes: list[ast.stmt]) -> bool:
+    """Say whether a text parses to exactly these statements."""
     try:
         return ast.dump(ast.parse(text)) == ast.dump(ast.Module(nodes, []))
     except SyntaxError:
@@ -307,6 +311,7 @@ def is_code_of(text: str, nodes: list[ast.stmt]) -> bool:
 
 
 def compiles(text: str) -> bool:
+    """Say whether a text is a module that Python compiles."""
     try:
         compile(text, "cell", "exec", dont_inherit=True)
     except SyntaxError:

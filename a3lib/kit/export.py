@@ -63,6 +63,7 @@ def export_notebook(notebook: Path, output: Path) -> ExportReport:
 
 
 def read_notebook(notebook: Path) -> Any:
+    """Read a notebook; raises `ExportError` where it is none."""
     try:
         nb = nbformat.read(notebook, as_version=4)
         if not all(isinstance(c.source, str) and isinstance(c.cell_type, str) for c in nb.cells):
@@ -79,6 +80,7 @@ def read_notebook(notebook: Path) -> Any:
 
 
 def write_at_once(output: Path, content: bytes) -> None:
+    """Write a file whole or not at all; raises `ExportError` where it cannot be written."""
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)

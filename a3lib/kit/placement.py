@@ -120,6 +120,7 @@ def is_plain(node: ast.AST) -> bool:
 
 
 def has_display(node: ast.stmt) -> bool:
+    """Say whether a statement makes a list, a dictionary or a set."""
     return any(isinstance(part, DISPLAYS) for part in ast.walk(node))
 
 

@@ -42,12 +42,14 @@ def notebook_to_source(nb: Any) -> tuple[str, Findings]:
 
 
 def future_features(node: ast.stmt) -> list[str]:
+    """Return what a `from __future__` statement imports."""
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return [alias.name for alias in node.names]
     return []
 
 
 def imports_to_add(statements: list[Statement]) -> list[str]:
+    """Return imports of the names that only a notebook has without one."""
     names = [names_of(statement.node) for statement in statements]
     bound = {name for some in names for name in some.bound}
     read = {name for some in names for name in some.read | some.later}
@@ -56,6 +58,7 @@ def imports_to_add(statements: list[Statement]) -> list[str]:
 
 
 def script_of(nb: Any, header: list[str], statements: list[Statement], at_top: list[bool]) -> str:
+    """Return the text: header, what an import runs, and the rest under its guard."""
     parts: dict[bool, list[str]] = {True: ["\n".join(header)], False: []}
     headings: list[str] = []
     for number, cell in enumerate(nb.cells, start=1):

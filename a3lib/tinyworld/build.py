@@ -9,12 +9,14 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm.auto import tqdm
 from transformers import (
@@ -29,8 +31,11 @@ from a3lib.tinyworld.grammar import Review, write_reviews
 
 VOCABULARY_SIZE = 800
 MAXIMUM_LENGTH = 128
+BATCH_SIZE = 64
 END = "<|endoftext|>"
 TRAIN_SEED, HELD_OUT_SEED = 1, 2
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def train_bpe(texts: list[str], special_tokens: list[str]) -> Tokenizer:
@@ -84,7 +89,7 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def shuffled_batches(rows: int, batch_size: int, steps: int) -> Iterator[torch.Tensor]:
+def shuffled_batches(rows: int, batch_size: int, steps: int) -> Iterator[Tensor]:
     """Yield `steps` batches of row numbers, going round the data as often as needed."""
     order = torch.randperm(rows)
     for step in range(steps):
@@ -101,31 +106,21 @@ def learning_rate_scale(step: int, steps: int, warmup: int = 50) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
 
 
-def train_policy(
-    reviews: list[Review], tokenizer: PreTrainedTokenizerFast, steps: int
-) -> GPT2LMHeadModel:
-    """Train a small GPT-2 on the reviews, half of them begun with the end token as GPT-2's are."""
-    config = GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=MAXIMUM_LENGTH,
-        n_embd=128,
-        n_layer=3,
-        n_head=4,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    model = GPT2LMHeadModel(config)
-    end = tokenizer.eos_token_id
-    ids = [tokenizer.encode(review.text) for review in reviews]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
+def train(
+    model: Model,
+    loss_of: Callable[[int, Tensor], Tensor],
+    *,
+    rows: int,
+    steps: int,
+    lr: float,
+    name: str,
+) -> Model:
+    """Train a model on batches of row numbers; `loss_of(step, row_numbers)` returns their loss."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate_scale(s, steps))
-    loop = tqdm(shuffled_batches(len(ids), 64, steps), total=steps, desc="policy")
-    for step, rows in enumerate(loop):
-        begin = [end] if step % 2 else []
-        texts = [torch.tensor([*begin, *ids[row], end][:MAXIMUM_LENGTH]) for row in rows]
-        input_ids = pad_sequence(texts, batch_first=True, padding_value=end)
-        labels = pad_sequence(texts, batch_first=True, padding_value=-100)
-        loss = model(input_ids=input_ids, labels=labels).loss
+    loop = tqdm(shuffled_batches(rows, BATCH_SIZE, steps), total=steps, desc=name)
+    for step, batch in enumerate(loop):
+        loss = loss_of(step, batch)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -133,6 +128,33 @@ def train_policy(
         schedule.step()
         loop.set_postfix(loss=f"{loss.item():.3f}")
     return model.eval()
+
+
+def train_policy(
+    reviews: list[Review], tokenizer: PreTrainedTokenizerFast, steps: int
+) -> GPT2LMHeadModel:
+    """Train a small GPT-2 on the reviews, half of them begun with the end token as GPT-2's are."""
+    end = tokenizer.eos_token_id
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=MAXIMUM_LENGTH,
+        n_embd=128,
+        n_layer=3,
+        n_head=4,
+        bos_token_id=end,
+        eos_token_id=end,
+    )
+    model = GPT2LMHeadModel(config)
+    ids = [tokenizer.encode(review.text) for review in reviews]
+
+    def loss_of(step: int, batch: Tensor) -> Tensor:
+        begin = [end] if step % 2 else []
+        texts = [torch.tensor([*begin, *ids[row], end][:MAXIMUM_LENGTH]) for row in batch]
+        input_ids = pad_sequence(texts, batch_first=True, padding_value=end)
+        labels = pad_sequence(texts, batch_first=True, padding_value=-100)
+        return model(input_ids=input_ids, labels=labels).loss
+
+    return train(model, loss_of, rows=len(ids), steps=steps, lr=3e-3, name="policy")
 
 
 @torch.no_grad()
@@ -149,7 +171,7 @@ def perplexity(
     return math.exp(total / tokens)
 
 
-def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> dict[str, torch.Tensor]:
+def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> dict[str, Tensor]:
     """Return `input_ids` and `attention_mask` (B, T), cut to the classifier's length."""
     encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
     return {name: encoded[name] for name in ("input_ids", "attention_mask")}
@@ -181,23 +203,17 @@ def train_classifier(
     )
     model = DistilBertForSequenceClassification(config)
     lengths = random.Random(TRAIN_SEED)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: learning_rate_scale(s, steps))
-    loop = tqdm(shuffled_batches(len(reviews), 64, steps), total=steps, desc="classifier")
-    for step, rows in enumerate(loop):
-        batch = [reviews[row] for row in rows]
+
+    def loss_of(step: int, batch: Tensor) -> Tensor:
+        chosen = [reviews[row] for row in batch]
         texts = [
             first_words(review.text, lengths.randint(4, 40)) if step % 2 else review.text
-            for review in batch
+            for review in chosen
         ]
         logits = model(**encode_texts(tokenizer, texts)).logits
-        loss = F.cross_entropy(logits, torch.tensor([review.label for review in batch]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        loop.set_postfix(loss=f"{loss.item():.3f}")
-    return model.eval()
+        return F.cross_entropy(logits, torch.tensor([review.label for review in chosen]))
+
+    return train(model, loss_of, rows=len(reviews), steps=steps, lr=1e-3, name="classifier")
 
 
 @torch.no_grad()
@@ -205,7 +221,7 @@ def positive_probabilities(
     model: DistilBertForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
     texts: list[str],
-) -> torch.Tensor:
+) -> Tensor:
     """Return P(positive) (len(texts),)."""
     scores = [
         model(**encode_texts(tokenizer, texts[i : i + 64])).logits.softmax(-1)[:, 1]
@@ -214,13 +230,13 @@ def positive_probabilities(
     return torch.cat(scores)
 
 
-def accuracy(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
+def accuracy(probabilities: Tensor, labels: Tensor) -> float:
     """Return the share of labels (N,) on whose side of one half P(positive) (N,) is."""
     return ((probabilities > 0.5) == (labels > 0)).double().mean().item()
 
 
 def calibration_bins(
-    probabilities: torch.Tensor, labels: torch.Tensor, bins: int = 5
+    probabilities: Tensor, labels: Tensor, bins: int = 5
 ) -> list[tuple[float, float, int]]:
     """Return (mean forecast, share positive, count) of each bin of equal width that has texts."""
     index = (probabilities * bins).long().clamp(max=bins - 1)

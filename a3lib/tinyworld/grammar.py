@@ -52,6 +52,12 @@ NEUTRAL_RULES: dict[str, list[str]] = {
     ],
 }
 
+
+def alike(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Return the same lines for both sides: only their slots differ."""
+    return lines, lines
+
+
 # Rules with a sentiment: the positive side, then the negative side, line by line.
 POLAR_RULES: dict[str, tuple[list[str], list[str]]] = {
     "adjective": (
@@ -63,21 +69,14 @@ POLAR_RULES: dict[str, tuple[list[str], list[str]]] = {
         ["a great", "a wonderful", "an excellent", "a beautiful", "a funny", "a brilliant"],
         ["a bad", "a terrible", "an awful", "an ugly", "a boring", "a dull"],
     ),
-    "quality": (
+    "quality": alike(
         [
             "<adjective*>",
             "very <adjective*>",
             "really <adjective*>",
             "<adjective*> and <trait*>",
             "not <adjective!> at all",
-        ],
-        [
-            "<adjective*>",
-            "very <adjective*>",
-            "really <adjective*>",
-            "<adjective*> and <trait*>",
-            "not <adjective!> at all",
-        ],
+        ]
     ),
     "felt": (
         ["loved", "enjoyed", "liked", "admired"],
@@ -110,17 +109,12 @@ POLAR_RULES: dict[str, tuple[list[str], list[str]]] = {
             "It was a waste of my time.",
         ],
     ),
-    "turn": (
+    "turn": alike(
         [
             "But the <part> <is> <quality*>.",
             "But I <felt*> the <part> and the <aspect>.",
             "Still, <name> is <quality*> as the <hero>.",
-        ],
-        [
-            "But the <part> <is> <quality*>.",
-            "But I <felt*> the <part> and the <aspect>.",
-            "Still, <name> is <quality*> as the <hero>.",
-        ],
+        ]
     ),
     "verdict": (
         [
@@ -138,36 +132,24 @@ POLAR_RULES: dict[str, tuple[list[str], list[str]]] = {
             "Do not watch it.",
         ],
     ),
-    "early": (
+    "early": alike(
         [
             "This is <noun_phrase*> <film> and I <felt*> it.",
             "What <noun_phrase*> <film>.",
             "This <film> <is> <quality*>.",
             "I <felt*> this <film> <time>.",
-        ],
-        [
-            "This is <noun_phrase*> <film> and I <felt*> it.",
-            "What <noun_phrase*> <film>.",
-            "This <film> <is> <quality*>.",
-            "I <felt*> this <film> <time>.",
-        ],
+        ]
     ),
-    "short": (
+    "short": alike(
         [
             "A <adjective*> <film>.",
             "<best*> <film> ever.",
             "I <felt*> it.",
             "Not <adjective!> at all.",
-        ],
-        [
-            "A <adjective*> <film>.",
-            "<best*> <film> ever.",
-            "I <felt*> it.",
-            "Not <adjective!> at all.",
-        ],
+        ]
     ),
     # Whole reviews. In a mixed review the last word decides its sentiment.
-    "review": (
+    "review": alike(
         [
             "<opener> <judgement*> <judgement*> <verdict*>",
             "<opener> <judgement*> <judgement*> <judgement*> <verdict*>",
@@ -178,9 +160,8 @@ POLAR_RULES: dict[str, tuple[list[str], list[str]]] = {
             "<opener> <fact> <fact> <verdict*>",
             "<early*> <judgement*> <judgement*> <verdict*>",
             "<short*>",
-        ],
-    )
-    * 2,
+        ]
+    ),
 }
 
 # How often each line of "review" is chosen.
