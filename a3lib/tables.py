@@ -68,17 +68,17 @@ def measured_naturalness(
 def alpha_verdict(
     reward: float, naturalness: float | None, baseline_naturalness: float | None
 ) -> str:
-    """Say which of the handout's cases a value of alpha is, by the handout's rewards.
+    """Say which of the cases of Q3.2 an alpha is: the high, the low or the good one.
 
     Where naturalness cannot be measured, only the reward is judged and the text is left to read.
     """
     if reward <= 0.65:
-        return "high: hardly learns"
+        return "reward stays at 0.65 or below"
     if naturalness is None or not baseline_naturalness:
         return "reward reached; read the texts" if reward >= 0.80 else "in between"
     share = naturalness / baseline_naturalness
     if share < 0.5:
-        return "low: the text breaks down"
+        return "the text breaks down"
     return "good" if reward >= 0.80 and share >= 0.8 else "in between"
 
 
