@@ -25,7 +25,7 @@ SPLITS = ("train", "test")
 # Values stay as they are written: "NA" and "2020" are texts.
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".parquet": pd.read_parquet,
-    ".csv": lambda file: pd.read_csv(file, dtype=str, keep_default_na=False),
+    ".csv": lambda file: pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False),
     ".jsonl": lambda file: pd.read_json(file, lines=True, dtype=False),
     ".json": lambda file: pd.read_json(file, dtype=False),
 }
@@ -71,6 +71,9 @@ def read_file(file: str) -> Dataset:
         raise InputError(f"{file!r} is none of {', '.join(READERS)}; convert it to one of them.")
     try:
         frame = read(path) if path.stat().st_size else pd.DataFrame()
+        # Columns that nobody reads may hold anything; as text they do no harm.
+        unread = frame.columns.difference([*REVIEW_COLUMNS, *PAIR_COLUMNS])
+        rows = Dataset.from_pandas(frame.astype(dict.fromkeys(unread, str)), preserve_index=False)
     except Exception as error:
         raise InputError(
             f"{file!r} cannot be read as {path.suffix[1:].lower()} ({first_line(error)}); check "
@@ -78,7 +81,7 @@ def read_file(file: str) -> Dataset:
         ) from error
     if frame.empty:
         raise InputError(f"{file!r} is empty; give a file with rows.")
-    return Dataset.from_pandas(frame, preserve_index=False)
+    return rows
 
 
 def read_source(source: str, kind: str) -> dict[str, Dataset]:

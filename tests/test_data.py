@@ -498,6 +498,31 @@ def test_an_unknown_hub_name_is_refused_with_what_to_give_instead(kind: str) -> 
         load(get_profile("tiny", **{kind: "nobody/nothing"}))
 
 
+def test_a_column_of_texts_and_numbers_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.jsonl"
+    file.write_text('{"text": "fine"}\n{"text": 5}\n' * 5, encoding="utf-8")
+    with refused(str(file), "text"):
+        load_reviews(reviews_from(str(file)))
+
+
+def test_mixed_values_in_a_column_that_is_not_read_do_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.jsonl"
+    rows = '{"text": "fine", "label": 1}\n{"text": "dull", "label": "bad"}\n'
+    file.write_text(rows * 5, encoding="utf-8")
+    train, _ = load_reviews(reviews_from(str(file)))
+    assert set(train) == {"fine", "dull"}
+
+
+def test_a_comma_at_the_end_of_each_row_shifts_no_column(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.csv"
+    file.write_text("text,label\n" + "good film,1,\nbad film,0,\n" * 5, encoding="utf-8")
+    try:
+        train, _ = load_reviews(reviews_from(str(file)))
+    except InputError:
+        return
+    assert set(train) == {"good film", "bad film"}
+
+
 def test_a_column_of_numbers_is_no_text(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "reviews.jsonl", [{"text": 5}] * 10)
     try:

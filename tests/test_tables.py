@@ -18,7 +18,8 @@ from a3lib.tables import (
 )
 from a3lib.tinyworld import POLICY_FOLDER, reviews
 
-HIGH, LOW, GOOD, BETWEEN = "reward stays at 0.65 or below", "the text breaks down", "good", "in between"
+HIGH, LOW = "reward stays at 0.65 or below", "the text breaks down"
+GOOD, BETWEEN = "good", "in between"
 
 
 @pytest.fixture(scope="module")

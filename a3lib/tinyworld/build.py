@@ -114,6 +114,7 @@ def train(
     steps: int,
     lr: float,
     name: str,
+    longest_gradient: float = math.inf,
 ) -> Model:
     """Train a model on batches of row numbers; `loss_of(step, row_numbers)` returns their loss."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
@@ -123,7 +124,7 @@ def train(
         loss = loss_of(step, batch)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), longest_gradient)
         optimizer.step()
         schedule.step()
         loop.set_postfix(loss=f"{loss.item():.3f}")
@@ -154,7 +155,9 @@ def train_policy(
         labels = pad_sequence(texts, batch_first=True, padding_value=-100)
         return model(input_ids=input_ids, labels=labels).loss
 
-    return train(model, loss_of, rows=len(ids), steps=steps, lr=3e-3, name="policy")
+    return train(
+        model, loss_of, rows=len(ids), steps=steps, lr=3e-3, name="policy", longest_gradient=1.0
+    )
 
 
 @torch.no_grad()
@@ -163,11 +166,16 @@ def perplexity(
 ) -> float:
     """Return exp of the mean negative log-likelihood per token, the end token included."""
     total, tokens = 0.0, 0
-    for review in reviews:
-        ids = torch.tensor([[*tokenizer.encode(review.text), tokenizer.eos_token_id]])
-        ids = ids[:, :MAXIMUM_LENGTH]
-        total += model(input_ids=ids, labels=ids).loss.item() * (ids.shape[1] - 1)
-        tokens += ids.shape[1] - 1
+    for start in range(0, len(reviews), BATCH_SIZE):
+        rows = [
+            torch.tensor([*tokenizer.encode(review.text), tokenizer.eos_token_id][:MAXIMUM_LENGTH])
+            for review in reviews[start : start + BATCH_SIZE]
+        ]
+        input_ids = pad_sequence(rows, batch_first=True, padding_value=tokenizer.eos_token_id)
+        labels = pad_sequence(rows, batch_first=True, padding_value=-100)[:, 1:]
+        logits = model(input_ids=input_ids).logits[:, :-1]
+        total += F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
+        tokens += int((labels != -100).sum())
     return math.exp(total / tokens)
 
 

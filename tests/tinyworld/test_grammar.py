@@ -357,6 +357,14 @@ def test_the_positive_side_of_a_pair_is_the_positive_one() -> None:
             assert any(found & set(right) for found in words)
 
 
+def test_negation_turns_the_sentiment_round_in_a_judgement_too() -> None:
+    good, bad = POLAR_RULES["adjective"]
+    rows = write_pairs(1000, 35)
+    for side, negated in (("positive_completion", bad), ("negative_completion", good)):
+        found = {word for row in rows for word in re.findall(r"not (\w+) at all", row[side])}
+        assert found == set(negated)
+
+
 def test_a_pairs_prompt_is_one_sentence_and_its_completions_follow_a_space() -> None:
     for row in write_pairs(300, 33):
         assert list(row) == ["prompt", "positive_completion", "negative_completion"]
