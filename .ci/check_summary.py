@@ -11,7 +11,7 @@ def unmet(summary: dict[str, Any]) -> list[str]:
     """Return a line for every promise that the results do not keep."""
     base, kl = summary["baseline"], summary["kl"]
     no_penalty = kl[0]
-    early, late = (sum(no_penalty["kl_divergences"][i : i + 10]) for i in (0, -10))
+    early, late = sum(no_penalty["kl_divergences"][:10]), sum(no_penalty["kl_divergences"][-10:])
     promises = {
         "baseline reward is 0.40 to 0.60": 0.40 <= base["reward"] <= 0.60,
         "baseline naturalness is at least 0.90": base["naturalness"] >= 0.90,
