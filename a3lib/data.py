@@ -117,15 +117,15 @@ def read_source(source: str, kind: str) -> dict[str, Dataset]:
 
 def check_rows(rows: Dataset, columns: tuple[str, ...], source: str, split: str) -> None:
     """Raise InputError where a split has no rows, or lacks columns with text in them."""
-    if len(rows) == 0:
-        raise InputError(
-            f"The {split} split of {source!r} is empty; give a source with rows in it."
-        )
     missing = [name for name in columns if name not in rows.column_names]
     if missing:
         raise InputError(
             f"{source!r} has no column {', '.join(missing)} (it has "
             f"{', '.join(rows.column_names)}); rename its columns to {', '.join(columns)}."
+        )
+    if len(rows) == 0:
+        raise InputError(
+            f"The {split} split of {source!r} is empty; give a source with rows in it."
         )
     for name in columns:
         kind = getattr(rows.features[name], "dtype", "list")
