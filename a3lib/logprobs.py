@@ -77,6 +77,12 @@ def select_tokens(values: Tensor, tokens: Tensor) -> Tensor:
     return values.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 
+def chosen_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Return each token's log-probability under its own logits: (..., V), (...) -> (...)."""
+    predictions = at_least_float32(logits)
+    return select_tokens(predictions, tokens) - predictions.logsumexp(dim=-1)
+
+
 def token_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
     """Return log p(tokens[:, t+1] | tokens[:, :t+1]) for every t.
 
@@ -90,8 +96,7 @@ def token_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
             f"logits {tuple(logits.shape)} and tokens {tuple(tokens.shape)} must agree in all but "
             "the last dimension of logits; pass the tokens that the model was fed."
         )
-    predictions = at_least_float32(logits[:, :-1])
-    return select_tokens(predictions, tokens[:, 1:]) - predictions.logsumexp(dim=-1)
+    return chosen_log_probs(logits[:, :-1], tokens[:, 1:])
 
 
 def vocabulary_log_probs(
@@ -115,7 +120,6 @@ def sequence_log_probs(
     """
     hidden = hidden_states(model, input_ids, attention_mask)[:, :-1]
     chosen = completion_mask[:, 1:].bool()
-    logits = at_least_float32(output_logits(model, hidden[chosen]))
-    scores = select_tokens(logits, input_ids[:, 1:][chosen]) - logits.logsumexp(dim=-1)
+    scores = chosen_log_probs(output_logits(model, hidden[chosen]), input_ids[:, 1:][chosen])
     rows = chosen.nonzero()[:, 0]
     return scores.new_zeros(len(input_ids)).index_add(0, rows, scores)

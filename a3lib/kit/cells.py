@@ -104,6 +104,7 @@ def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[Le
 
 
 def parse_cell(cell: CodeCell, code: str, numbers: list[int]) -> ast.Module:
+    """Parse a cell; raises `ExportError`, naming its line, for a syntax error."""
     try:
         # Compiling finds what parsing lets through, such as a return outside a function.
         compile(code, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
@@ -140,6 +141,7 @@ def notebook_method(node: ast.AST) -> str:
 
 
 def constants(call: ast.AST) -> list[str]:
+    """Return the constant arguments of a call, as text."""
     return [
         str(part.value) for part in ast.iter_child_nodes(call) if isinstance(part, ast.Constant)
     ]
@@ -148,6 +150,7 @@ def constants(call: ast.AST) -> list[str]:
 def read_magic_cell(
     cell: CodeCell, line: int, arguments: list[str], colab: set[str]
 ) -> tuple[list[Statement], list[LeftOut]]:
+    """Return the statements of a cell under a cell magic, and what is left out."""
     magic, options, body = [*arguments, "", "", ""][:3]
     text = f"%%{magic} {options}".strip()
     if magic not in WRAPPERS:
@@ -197,6 +200,7 @@ def parts_of(node: ast.AST) -> tuple[list[ast.AST], list[ast.stmt]]:
 
 
 def edit_of_import(node: ast.Import | ast.ImportFrom, at_top: bool) -> Edit | None:
+    """Return what to do to an import of google.colab or of the old AdamW."""
     # An import of google.colab inside a `try` or an `if` has its own way out, so it stays.
     colab = colab_aliases(node) if at_top else []
     old = isinstance(node, ast.ImportFrom) and node.module in OLD_ADAMW_MODULES
@@ -213,6 +217,7 @@ def edit_of_import(node: ast.Import | ast.ImportFrom, at_top: bool) -> Edit | No
 
 
 def colab_aliases(node: ast.stmt) -> list[ast.alias]:
+    """Return the names that a statement imports from google.colab."""
     if not isinstance(node, IMPORTS):
         return []
     module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -220,10 +225,12 @@ def colab_aliases(node: ast.stmt) -> list[ast.alias]:
 
 
 def bound_by(alias: ast.alias) -> str:
+    """Return the name that an import binds."""
     return alias.asname or alias.name.split(".")[0]
 
 
 def edit_of_statement(node: ast.stmt, own: list[ast.AST], colab: set[str]) -> Edit | None:
+    """Return what to do to a statement with a magic or a Colab name in it."""
     for found in (found for part in own for found in ast.walk(part)):
         if notebook_method(found):
             return edit_of_magic(node, found)
@@ -233,6 +240,7 @@ def edit_of_statement(node: ast.stmt, own: list[ast.AST], colab: set[str]) -> Ed
 
 
 def edit_of_magic(node: ast.stmt, call: ast.AST) -> Edit:
+    """Return the edit that takes a magic or shell command out of a statement."""
     method, arguments = notebook_method(call), constants(call)
     if (
         arguments[:1] == ["time"]
