@@ -143,19 +143,26 @@ def shuffled(count: int, limit: int | None) -> list[int]:
     return order[:limit]
 
 
-def load_reviews(profile: Profile) -> tuple[list[str], list[str]]:
-    """Return the train and test texts of a profile, shuffled and limited.
+def review_texts(
+    source: str, limit_train: int | None = None, limit_test: int | None = None
+) -> tuple[list[str], list[str]]:
+    """Return the train and test texts of a source of reviews, shuffled and limited.
 
     Raises InputError where the source is missing, lacks the column `text` or has an empty split.
     """
-    splits = read_source(profile.reviews, "reviews")
-    limits = {"train": profile.limit_train, "test": profile.limit_test}
+    splits = read_source(source, "reviews")
+    limits = {"train": limit_train, "test": limit_test}
     texts = {}
     for split, rows in splits.items():
-        check_rows(rows, REVIEW_COLUMNS, profile.reviews, split)
+        check_rows(rows, REVIEW_COLUMNS, source, split)
         chosen = rows.select(shuffled(len(rows), limits[split]))
         texts[split] = [text or "" for text in chosen["text"]]
     return texts["train"], texts["test"]
+
+
+def load_reviews(profile: Profile) -> tuple[list[str], list[str]]:
+    """Return the train and test texts of a profile's reviews; raises as `review_texts` does."""
+    return review_texts(profile.reviews, profile.limit_train, profile.limit_test)
 
 
 def count_blank(texts: list[str]) -> int:

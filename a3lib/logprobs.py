@@ -123,3 +123,15 @@ def sequence_log_probs(
     scores = chosen_log_probs(output_logits(model, hidden[chosen]), input_ids[:, 1:][chosen])
     rows = chosen.nonzero()[:, 0]
     return scores.new_zeros(len(input_ids)).index_add(0, rows, scores)
+
+
+def completion_distributions(
+    model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor, completion_mask: Tensor
+) -> Tensor:
+    """Return the log-probabilities that each completion token was drawn from, (N, V).
+
+    input_ids, attention_mask and completion_mask are (B, T); the N tokens are in row order. The
+    output head is applied to these positions only.
+    """
+    hidden = hidden_states(model, input_ids, attention_mask)[:, :-1]
+    return log_softmax(output_logits(model, hidden[completion_mask[:, 1:].bool()]))

@@ -58,24 +58,36 @@ def kl_divergence(log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor) 
     return (current.exp() * (current - reference)).sum() / len(log_probs)
 
 
-def continued_exp(exponent: Tensor, function: Callable[[Tensor], Tensor] = torch.exp) -> Tensor:
-    """Return exp(x), or expm1(x), continued as a straight line below -40 and above 5, as x's shape.
+def exp_minus_1(exponent: Tensor) -> Tensor:
+    """Return exp(x) - 1 without cancellation near 0 and with the slope exp(x) everywhere.
 
-    Value and slope are continuous, and the slope is never 0 and never overflows.
+    torch.expm1's own slope is expm1(x) + 1, which in float32 is 0 below -17.
     """
+    return torch.where(exponent > -1, exponent.clamp(min=-1).expm1(), exponent.exp() - 1)
+
+
+def continued_exp(exponent: Tensor, function: Callable[[Tensor], Tensor] = torch.exp) -> Tensor:
+    """Return exp(x), or `exp_minus_1`, continued as a straight line below -40 and above 5.
+
+    Value and slope are continuous, and the slope is never 0 and never overflows. Same shape.
+    """
+    # No gradient flows through clamp outside, so there the slope is that of the last factor.
     exact = exponent.clamp(LOWEST_EXPONENT, HIGHEST_EXPONENT)
-    # Detached, so that beyond it the slope is the one at the point where the line touches.
-    touching = exact.detach()
-    line = function(touching) + touching.exp() * (exponent - touching)
+    line = function(exact) + exact.exp() * (exponent - exact)
     return torch.where(exponent == exact, function(exact), line)
 
 
-def check_divergence(divergence: str, alpha: float | None) -> None:
-    """Raise ValueError for an unknown divergence, and for an alpha that is missing or left over."""
+def check_divergence_name(divergence: str) -> None:
+    """Raise ValueError for an unknown divergence."""
     if divergence not in DIVERGENCES:
         raise ValueError(
             f"There is no divergence {divergence!r}; take one of {', '.join(DIVERGENCES)}."
         )
+
+
+def check_divergence(divergence: str, alpha: float | None) -> None:
+    """Raise ValueError for an unknown divergence, and for an alpha that is missing or left over."""
+    check_divergence_name(divergence)
     if divergence != "alpha" and alpha is not None:
         raise ValueError(f"alpha = {alpha} means nothing with {divergence}; leave it out.")
     if divergence == "alpha" and not (alpha is not None and 0 < alpha < 1):
@@ -105,12 +117,12 @@ def divergence_score(log_ratio: Tensor, divergence: str, alpha: float | None = N
         return math.log(2) + torch.where(log_ratio >= 0, above, below)
     if alpha is None:
         return -continued_exp(-log_ratio)
-    # expm1, because 1 - exp(-alpha u) cancels where alpha is small.
-    return -continued_exp(-alpha * log_ratio, torch.expm1) / alpha
+    return -continued_exp(-alpha * log_ratio, exp_minus_1) / alpha
 
 
 def initial_slope(divergence: str) -> float:
     """Return s'(0), by which beta is divided to compare divergences at equal initial gradient."""
+    check_divergence_name(divergence)
     return 0.5 if divergence == "jensen_shannon" else 1.0
 
 
@@ -119,6 +131,7 @@ def beyond_threshold(log_ratio: Tensor, divergence: str, alpha: float | None = N
 
     Always False for reverse KL and Jensen-Shannon, whose scores have no growing exponential.
     """
+    check_divergence(divergence, alpha)
     rate = {"forward_kl": 1.0, "alpha": alpha}.get(divergence)
     if rate is None:
         return torch.zeros_like(log_ratio, dtype=torch.bool)
@@ -234,10 +247,13 @@ def rrhf_loss(
     Raises ValueError where the shapes do not fit, a length is 0 or the weight is below 0.
     """
     check_same_shape(log_probs=log_probs, lengths=lengths, rewards=rewards)
+    if log_probs.ndim != 2:
+        raise ValueError(f"log_probs have shape {tuple(log_probs.shape)}; give (B, K).")
     if not bool((lengths > 0).all()):
         raise ValueError("A completion has length 0; leave out candidates without a token.")
     if not 0 <= target_weight < math.inf:
         raise ValueError(f"target_weight is {target_weight}; give a number from 0 on.")
+    lengths = lengths.to(log_probs.dtype)
     scores = log_probs / lengths**length_exponent
     # [b, i, j]: candidate j is better than i, and how far i is ahead of it all the same.
     better = rewards[:, None, :] > rewards[:, :, None]

@@ -1,4 +1,11 @@
-"""What texts are like: how much of them the tiny world's grammar can produce."""
+"""What texts are like: how diverse, and how much of them the tiny world's grammar can produce."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain, islice, pairwise
+
+from torch import Tensor
 
 from a3lib.tinyworld.grammar import is_producible, split_words
 
@@ -31,3 +38,34 @@ def naturalness(texts: list[str], seeds: list[str] | None = None) -> float:
     ]
     total = sum(count for _, count in counts)
     return sum(produced for produced, _ in counts) / total if total else 0.0
+
+
+def entropy(log_probs: Tensor) -> Tensor:
+    """Return the entropy of each distribution in nats: log_probs (..., V) -> (...)."""
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def position_kl(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
+    """Return KL(policy || reference) at each position in nats: (..., V), (..., V) -> (...)."""
+    return (log_probs.exp() * (log_probs - reference_log_probs)).sum(dim=-1)
+
+
+def unigram_entropy(completions: Sequence[Sequence[int]], count: int) -> float | None:
+    """Return the entropy, in nats, of the first `count` sampled tokens, or None if there are fewer.
+
+    The estimate from frequencies is too low by an amount that depends on how many tokens there
+    are (0.5 nats at 10,000), so only equal counts can be compared.
+    """
+    tokens = list(islice(chain.from_iterable(completions), count))
+    if len(tokens) < count:
+        return None
+    return math.fsum(-n / count * math.log(n / count) for n in Counter(tokens).values())
+
+
+def distinct_bigrams(completions: Sequence[Sequence[int]], count: int) -> float | None:
+    """Return distinct-2: the share of the first `count` token bigrams that are different ones.
+
+    No bigram reaches from one completion into the next. None if there are fewer than `count`.
+    """
+    bigrams = list(islice(chain.from_iterable(map(pairwise, completions)), count))
+    return len(set(bigrams)) / count if len(bigrams) == count else None

@@ -10,7 +10,7 @@ def check_rewards(rewards: Tensor, dimensions: int) -> None:
     """Raise ValueError unless the rewards have so many dimensions and are all numbers."""
     if rewards.ndim != dimensions:
         raise ValueError(
-            f"rewards have shape {tuple(rewards.shape)}; give {dimensions} dimensions."
+            f"rewards have shape {tuple(rewards.shape)}; give {dimensions} dimension(s)."
         )
     if not bool(rewards.isfinite().all()):
         place = tuple((~rewards.isfinite()).nonzero()[0].tolist())
@@ -88,6 +88,24 @@ def rejection_sample(
         accepted = torch.cat([accepted, remaining[draws < chance]])
         remaining = remaining[draws >= chance]
     return accepted[:n]
+
+
+def rejection_pairs(
+    rewards: Tensor, n: int, beta: float, pairing: str, generator: torch.Generator | None = None
+) -> Tensor:
+    """Return pairs (N, 2) as `tournament_pairs`, among n candidates a prompt that are accepted.
+
+    rewards (P, K); neighbours in the order of acceptance meet. The numbers index
+    `rewards.flatten()`. Source: RSO, arXiv 2309.06657, sections 3.2 and 3.3.
+
+    Raises ValueError as `rejection_sample` and `tournament_pairs` do.
+    """
+    check_rewards(rewards, 2)
+    accepted = torch.stack([rejection_sample(row, n, beta, generator) for row in rewards])
+    accepted = accepted.to(rewards.device)
+    pairs = tournament_pairs(rewards.gather(1, accepted), pairing)
+    prompts, places = pairs // n, pairs % n
+    return prompts * rewards.shape[1] + accepted[prompts, places]
 
 
 def acceptance_probability(rewards: Tensor, beta: float) -> Tensor:

@@ -71,6 +71,8 @@ class Profile:
     dpo_learning_rate: float = 5e-7
     betas: tuple[float, ...] = (0.1, 0.25, 0.5)
     max_length: int = 128
+    # Section 6 is optional: whether its cells run.
+    study: bool = False
 
     @property
     def has_grammar(self) -> bool:
@@ -106,6 +108,7 @@ PROFILES = {
         learning_rate=3e-4,
         alphas=(0.0, 0.003, 0.1, 3.0),
         dpo_learning_rate=1e-4,
+        study=True,
     ),
 }
 

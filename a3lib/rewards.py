@@ -107,18 +107,22 @@ def positive_probability(
     reward_tokenizer: PreTrainedTokenizerBase,
     *,
     batch_size: int = 64,
+    prompts: list[str] | None = None,
 ) -> Tensor:
     """Return the probability of positive sentiment of each text, (len(texts),) in [0, 1].
 
-    No gradient. Source: handout, section 1.
+    No gradient. `prompts`, one a text, are shown where a score is not a number. Source: handout,
+    section 1.
 
     Raises InputError where the positive class cannot be told or a score is not a number.
     """
     label = positive_label(reward_model, reward_tokenizer)
     scores = label_probabilities(texts, reward_model, reward_tokenizer, batch_size)[:, label]
     if not bool(scores.isfinite().all()):
-        text = texts[int((~scores.isfinite()).nonzero()[0, 0])]
+        row = int((~scores.isfinite()).nonzero()[0, 0])
+        prompt = f" (of the prompt {prompts[row]!r})" if prompts else ""
         raise InputError(
-            f"The reward model scores {text!r} as NaN; check its weights or take another one."
+            f"The reward model scores {texts[row]!r}{prompt} as NaN; check its weights or take "
+            "another one."
         )
     return scores

@@ -87,10 +87,13 @@ def optimise(
     step: Step,
     *,
     name: str,
+    longest_gradient: float | None = None,
 ) -> dict[str, list[float]]:
     """Take one optimizer step a batch; return `losses` and every figure of the steps, as lists.
 
-    Mixed precision's gradients are scaled on CUDA. A tqdm loop shows the running figures.
+    Mixed precision's gradients are scaled on CUDA. With `longest_gradient` a longer gradient is
+    cut to that norm, and `gradient_norms` holds the norms before. A tqdm loop shows the running
+    figures.
 
     Raises TrainingDiverged, before the weights are touched, where the loss is NaN or infinite.
     """
@@ -104,6 +107,10 @@ def optimise(
             raise TrainingDiverged(diverged_message(name, number, row["losses"], history), history)
         optimizer.zero_grad()
         scaler.scale(loss).backward()
+        if longest_gradient is not None:
+            scaler.unscale_(optimizer)
+            norm = torch.nn.utils.clip_grad_norm_(parameters, longest_gradient)
+            row["gradient_norms"] = norm.item()
         scaler.step(optimizer)
         scaler.update()
         for key, value in row.items():

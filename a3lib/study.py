@@ -1,0 +1,217 @@
+"""The preference study: a grid of offline runs over methods, betas and seeds.
+
+A study is a folder: settings.json, what `preparation` keeps there, and study.parquet with a row a
+run, rewritten after each. A run whose row is there is not done again.
+"""
+
+import json
+import math
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from a3lib.candidates import check_same_settings
+from a3lib.errors import TrainingDiverged
+from a3lib.methods import find_method
+from a3lib.models import load_policy
+from a3lib.offline import measure_policy, train_offline
+from a3lib.preparation import (
+    Tools,
+    load_preferences,
+    load_tools,
+    make_sft_policy,
+    policy_source,
+)
+from a3lib.studies import Study
+
+RESULTS_FILE, SETTINGS_FILE = "study.parquet", "settings.json"
+# The rows that measure the untrained policy, which is held back by an infinite beta.
+SFT = "sft"
+# A folder may be continued with more of the grid, but not with another study.
+GRID_FIELDS = ("methods", "betas", "exponential_betas", "seeds")
+
+
+class Job(NamedTuple):
+    """One run of the grid; `beta` is plain DPO's, which the method turns into its own number."""
+
+    method: str
+    beta: float
+    seed: int
+
+
+def grid(study: Study) -> list[Job]:
+    """Return all runs of a study, those of the untrained policy first."""
+    jobs = [Job(SFT, math.inf, seed) for seed in study.seeds]
+    for name in study.methods:
+        betas = study.betas_of(find_method(name).divergence)
+        jobs += [Job(name, beta, seed) for beta in betas for seed in study.seeds]
+    return jobs
+
+
+def measure(study: Study, tools: Tools, policy: Any, seed: int) -> dict[str, Any]:
+    """Measure a policy on the test prompts, with draws that depend on the seed alone."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        return measure_policy(
+            policy,
+            tools.reference,
+            tools.tokenizer,
+            tools.test_prompts,
+            tools.reward_of,
+            max_new_tokens=study.max_new_tokens,
+            unigram_tokens=study.unigram_tokens,
+            has_grammar=study.has_grammar,
+        )
+
+
+def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
+    """Do one run and return its row: what was measured at the end, and the history of training.
+
+    Where the held-out loss was lower before the end, `stopped` holds what early stopping would
+    have given: the policy of that step, measured in the same way. A run that diverges has the
+    message in `failed` and no measurement.
+    """
+    started = time.perf_counter()
+    tools = load_tools(study, folder)
+    row: dict[str, Any] = {**job._asdict(), "failed": ""}
+    if job.method == SFT:
+        row |= measure(study, tools, tools.reference, job.seed)
+        return row | {"seconds": time.perf_counter() - started}
+    method = find_method(job.method)
+    data = load_preferences(study, folder, method.data, job.seed)
+    held_out = load_preferences(study, folder, "held_out", job.seed)
+    policy = load_policy(policy_source(study, folder), tools.reference.device)
+    try:
+        history, best = train_offline(
+            policy,
+            method,
+            job.beta,
+            data,
+            held_out,
+            steps=study.steps,
+            batch_size=study.batch_size,
+            learning_rate=study.learning_rate,
+            longest_gradient=study.longest_gradient,
+            held_out_every=study.held_out_every,
+            seed=job.seed,
+        )
+    except TrainingDiverged as error:
+        return row | error.history | {"failed": str(error), "knob": method.knob(job.beta)}
+    row |= measure(study, tools, policy, job.seed)
+    looks = history["held_out_losses"]
+    stopped_step = history["held_out_steps"][looks.index(min(looks))]
+    row |= history | {"knob": method.knob(job.beta), "stopped_step": stopped_step}
+    if stopped_step != study.steps:
+        policy.load_state_dict(best)
+        stopped = measure(study, tools, policy, job.seed)
+        figures = ("reward", "entropy", "kl", "unigram_entropy", "distinct_2", "naturalness")
+        row |= {f"stopped_{name}": stopped[name] for name in figures}
+    return row | {"seconds": time.perf_counter() - started}
+
+
+def run_jobs(
+    study: Study, folder: Path, jobs: list[Job], workers: int
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Do runs, in this process or in several, and yield each with its row as it is done."""
+    if workers == 1:
+        for job in jobs:
+            yield job, run_job(study, folder, job)
+        return
+    # Several processes of one thread are faster than one of several, for models of this size.
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(max(1, cores() // workers),),
+    )
+    with pool:
+        futures = {pool.submit(run_job, study, folder, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """Return one process a core, or one in all where a GPU does the work."""
+    return 1 if torch.cuda.is_available() else cores()
+
+
+def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
+    """Write the study's settings into its folder, or check that they are the ones in there.
+
+    Raises InputError, naming the difference, where the folder holds another study.
+    """
+    fixed = {key: value for key, value in asdict(study).items() if key not in GRID_FIELDS}
+    # Models are told apart by what they are, so a folder that moved is still the same one.
+    settings = {key: v for key, v in fixed.items() if key not in ("policy", "reward_model")}
+    settings = json.loads(json.dumps(settings | identity))
+    file = folder / SETTINGS_FILE
+    if file.is_file():
+        made_with = json.loads(file.read_text(encoding="utf-8"))
+        check_same_settings(made_with, settings, f"The study {str(folder)!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """Return the rows of a study, one a run; none where nothing has been done yet."""
+    file = folder / RESULTS_FILE
+    return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+
+
+def write_results(rows: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
+    """Write the rows in the grid's columns, replacing the file in one go, and return them."""
+    frame = pd.DataFrame(rows)
+    unfinished = folder / f"{RESULTS_FILE}.part"
+    frame.to_parquet(unfinished)
+    unfinished.replace(folder / RESULTS_FILE)
+    return frame
+
+
+def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.DataFrame:
+    """Do the runs of a study that are not done yet and return the rows of all, in grid order.
+
+    Raises InputError where an input is wrong or the folder holds another study.
+    """
+    if study.sft_steps:
+        make_sft_policy(study, folder)
+    tools = load_tools(study, folder)
+    claim_folder(study, folder, tools.identity)
+    # Before the grid, so that no two processes sample the same data.
+    for seed in study.seeds:
+        for kind in ("held_out", *{find_method(name).data for name in study.methods}):
+            load_preferences(study, folder, kind, seed)
+    rows = read_results(folder).to_dict("records")
+    done = {Job(row["method"], row["beta"], row["seed"]) for row in rows}
+    jobs = [job for job in grid(study) if job not in done]
+    workers = min(workers or default_workers(), max(1, len(jobs)))
+    with tqdm(total=len(jobs), desc="study", file=sys.stdout) as bar:
+        for job, row in run_jobs(study, folder, jobs, workers):
+            rows.append(row)
+            write_results(rows, folder)
+            bar.update()
+            bar.set_postfix_str(f"{job.method}, beta {job.beta:g}, seed {job.seed}")
+    order = {job: number for number, job in enumerate(grid(study))}
+    wanted = [row for row in rows if Job(row["method"], row["beta"], row["seed"]) in order]
+    wanted.sort(key=lambda row: order[Job(row["method"], row["beta"], row["seed"])])
+    return pd.DataFrame(wanted)
