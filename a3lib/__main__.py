@@ -1,13 +1,18 @@
-"""The command line: `python -m a3lib run`."""
+"""The command line: `python -m a3lib run` and `python -m a3lib study`."""
 
 import argparse
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from a3lib.errors import InputError
+from a3lib.findings import write_findings
 from a3lib.kit.run import NotebookFailed, run_notebook
 from a3lib.profiles import PROFILES, get_profile
+from a3lib.studies import STUDIES, Study, get_study
+from a3lib.study import prepare, run_study
 
 RUN_OPTIONS = ("notebook", "name", "command")
 
@@ -15,6 +20,24 @@ RUN_OPTIONS = ("notebook", "name", "command")
 def numbers(text: str) -> list[float]:
     """Read numbers separated by commas, as in `0,0.1,1`."""
     return [float(part) for part in text.split(",")]
+
+
+def names(text: str) -> list[str]:
+    """Read names separated by commas."""
+    return [part.strip() for part in text.split(",")]
+
+
+def whole_numbers(text: str) -> list[int]:
+    """Read whole numbers separated by commas, as in `1,2,3`."""
+    return [int(part) for part in text.split(",")]
+
+
+# How to read a field of a study, by its type.
+FIELD_READERS: dict[Any, Any] = {
+    tuple[str, ...]: names,
+    tuple[float, ...]: numbers,
+    tuple[int, ...]: whole_numbers,
+}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -43,7 +66,42 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--max-length", type=int, help="tokens of a prompt with its completion")
     run.add_argument("--debug", action="store_true", default=None, help="a few rows, in seconds")
     run.add_argument("--notebook", type=Path, default=Path("A3.ipynb"))
+    run.add_argument(
+        "--study",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="run section 6, the optional study (default: only with the tiny profile)",
+    )
+    add_study(commands)
     return parser
+
+
+def add_study(commands: Any) -> None:
+    """Add the command `study`, with an option for every field of a study."""
+    study = commands.add_parser("study", help="compare preference losses over a grid of runs")
+    study.add_argument("--profile", choices=["auto", *STUDIES], default="auto")
+    study.add_argument("--name", default="study", help="it is made and continued in runs/NAME")
+    study.add_argument("--workers", type=int, help="processes (default: one a core, 1 on a GPU)")
+    study.add_argument("--debug", action="store_true", help="a few rows and steps, in seconds")
+    for field in fields(Study):
+        study.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=FIELD_READERS.get(field.type, field.type),
+            metavar=field.name.split("_")[-1].upper(),
+            help="see a3lib/studies.py",
+        )
+
+
+def study(arguments: argparse.Namespace) -> str:
+    """Carry out the command `study` and return what to print."""
+    chosen = {field.name: getattr(arguments, field.name) for field in fields(Study)}
+    chosen = {key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()}
+    settings = get_study(arguments.profile, debug=arguments.debug, **chosen)
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InputError(f"--workers is {arguments.workers}; give a whole number from 1 on.")
+    folder = Path("runs") / arguments.name
+    made = prepare(settings, folder)
+    return write_findings(settings, run_study(settings, folder, arguments.workers), folder, made)
 
 
 def run(arguments: argparse.Namespace) -> str:
@@ -62,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     """Carry out a command line; mistakes of the user are one line on stderr and status 1."""
     arguments = make_parser().parse_args(argv)
     try:
-        print(run(arguments))
+        print({"run": run, "study": study}[arguments.command](arguments))
     except (InputError, NotebookFailed) as error:
         print(f"a3lib: {error}", file=sys.stderr)
         return 1

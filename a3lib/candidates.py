@@ -7,6 +7,7 @@ with) and README.md (its card). Token ids are kept and scored as they were sampl
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ def sample_candidates(
         completions += texts
         whole = [prompt + text for prompt, text in zip(batch, texts, strict=True)]
         rewards += reward_of(whole, [*batch]).tolist()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "prompt": prompt,
             "prompt_ids": prompt_ids[number],
@@ -145,6 +146,8 @@ def sample_candidates(
             f"All completions of all {len(prompts)} prompts are empty, of {prompts[0]!r} for "
             "example; the policy ends at once: take another one or other prompts."
         )
+    if len(kept) < len(rows):
+        print(f"{len(rows) - len(kept)} prompts are left out: all their completions are empty.")
     return Dataset.from_list(kept)
 
 
@@ -180,7 +183,8 @@ def describe(rows: Dataset) -> dict[str, float]:
     """Return a data set's counts, its mean reward and, per pairing, pairs, ties and mean gap."""
     rewards = torch.tensor([*rows["rewards"]], dtype=torch.float64)
     prompts, candidates = rewards.shape
-    empty = sum(sum(not text.strip() for text in row["completions"]) for row in rows.to_list())
+    texts = chain.from_iterable(rows["completions"])
+    empty = sum(not str(text).strip() for text in texts)
     found: dict[str, float] = {
         "prompts": prompts,
         "candidates": prompts * candidates,

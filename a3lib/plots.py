@@ -1,19 +1,27 @@
-"""Every figure of the assignment. Each function returns a matplotlib figure and shows nothing."""
+"""Every figure of the assignment and the study; the functions return them and show nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from a3lib.frontier import SFT, Curves, methods_of, point_intervals
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; line styles tell as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLES = ("-", "--", "-.", ":")
 SMOOTHING_STEPS = 10
+MARKERS = ("o", "s", "^", "D", "v", "P")
+# A parabola through fewer points than this, or fewer betas, says more about noise than anything.
+POINTS_FOR_A_FIT, BETAS_FOR_A_FIT = 8, 4
+AXES_NAMES = {"entropy": "predictive entropy, nats per token", "kl": "KL to SFT, nats per token"}
 
 # The rewards that the handout names: too low (a high alpha), REINFORCE's goal, a good alpha's goal.
 REWARD_MARKS = (0.65, 0.75, 0.80)
@@ -113,6 +121,129 @@ def loss_over_time(losses: Mapping[str, Sequence[float]]) -> Figure:
     draw_mark(axes, float(np.log(2)), "ln 2: policy = reference")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("DPO loss, nats per pair")
+    return figure
+
+
+def panels_of(methods: Sequence[str]) -> dict[str, list[str]]:
+    """Sort methods into panels: one a link with several divergences, and one for the others."""
+    panels: dict[str, list[str]] = {}
+    for method in methods:
+        link, _, divergence = method.partition("-")
+        panels.setdefault(f"{link} link" if divergence else "other methods", []).append(method)
+    return panels
+
+
+def looks(methods: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each method with its colour, line style and marker."""
+    for number, method in enumerate(methods):
+        yield (
+            method,
+            COLOURS[number % len(COLOURS)],
+            STYLES[number % len(STYLES)],
+            MARKERS[number % len(MARKERS)],
+        )
+
+
+def make_panels(methods: Sequence[str]) -> tuple[Figure, list[tuple[Axes, str, list[str]]]]:
+    """Return a figure with a panel for each group of methods, side by side on shared axes."""
+    panels = panels_of(methods)
+    figure, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(4.2 * len(panels) + 1, 4.2),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    return figure, [(a, *panel) for a, panel in zip(axes[0], panels.items(), strict=True)]
+
+
+def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, colour: str, style: str) -> None:
+    """Draw a parabola through a method's runs where there are enough of them."""
+    if len(runs) < POINTS_FOR_A_FIT or runs["beta"].nunique() < BETAS_FOR_A_FIT:
+        return
+    horizontal = runs[x].to_numpy(dtype=float)
+    fit = np.polynomial.Polynomial.fit(horizontal, runs["reward"].to_numpy(dtype=float), 2)
+    line = np.linspace(horizontal.min(), horizontal.max(), 100)
+    axes.plot(line, fit(line), style, color=colour, linewidth=1.2, alpha=0.8)
+
+
+def frontier(curves: Curves, x: str = "entropy") -> Figure:
+    """Draw reward against entropy or KL: seeds as points, each beta's mean with its intervals.
+
+    `x` is "entropy" or "kl". The curve is a parabola fitted to a method's runs.
+    """
+    runs = curves.runs
+    rewards, others = point_intervals(curves, "reward"), point_intervals(curves, x)
+    start = runs[runs["method"] == SFT]
+    figure, panels = make_panels(methods_of(runs))
+    for axes, title, methods in panels:
+        for method, colour, style, marker in looks(methods):
+            tried = runs[runs["method"] == method]
+            axes.scatter(tried[x], tried["reward"], s=10, marker=marker, color=colour, alpha=0.35)
+            for number, beta in enumerate(sorted(tried["beta"].unique())):
+                across, up = others[(method, beta)], rewards[(method, beta)]
+                axes.errorbar(
+                    across.value,
+                    up.value,
+                    xerr=[[across.value - across.low], [across.high - across.value]],
+                    yerr=[[up.value - up.low], [up.high - up.value]],
+                    fmt=marker,
+                    color=colour,
+                    markersize=5,
+                    elinewidth=0.8,
+                    label=method if number == 0 else None,
+                )
+            draw_fit(axes, tried, x, colour, style)
+        axes.scatter(start[x], start["reward"], marker="*", s=90, color="black", label="SFT")
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(AXES_NAMES[x])
+        axes.legend(frameon=False, fontsize=7, loc="lower right")
+    if x == "kl":
+        panels[0][0].set_xscale("symlog", linthresh=0.1)
+        panels[0][0].set_xlim(left=0)
+    panels[0][0].set_ylim(0, 1.02)
+    panels[0][0].set_ylabel("reward, P(positive)")
+    return figure
+
+
+def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
+    """Draw how each method learned at its best beta: held-out loss over its start, and accuracy.
+
+    `best` gives each method's beta. Seeds are faint lines, their mean is a strong one; a dot marks
+    the lowest mean loss, where early stopping would have ended.
+    """
+    panels = panels_of(methods_of(runs))
+    figure, grid = plt.subplots(
+        2,
+        len(panels),
+        figsize=(4.2 * len(panels) + 1, 6.4),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for column, (title, methods) in enumerate(panels.items()):
+        above, below = grid[:, column]
+        for method, colour, style, _ in looks(methods):
+            tried = runs[(runs["method"] == method) & (runs["beta"] == best[method])]
+            look: dict[str, Any] = {"color": colour, "linestyle": style}
+            steps = np.asarray(tried["held_out_steps"].iloc[0])
+            losses = np.stack([np.asarray(v) / v[0] for v in tried["held_out_losses"]])
+            right = np.stack([np.asarray(v) for v in tried["held_out_accuracies"]])
+            above.plot(steps, losses.T, alpha=0.2, linewidth=0.8, **look)
+            above.plot(steps, losses.mean(axis=0), linewidth=1.8, label=method, **look)
+            lowest = int(losses.mean(axis=0).argmin())
+            above.plot(steps[lowest], losses.mean(axis=0)[lowest], "o", color=colour, markersize=5)
+            below.plot(steps, right.mean(axis=0), linewidth=1.8, **look)
+        draw_mark(above, 1.0, "before training")
+        draw_mark(below, 0.5, "chance")
+        above.set_title(title, fontsize=10)
+        above.legend(frameon=False, fontsize=7)
+        below.set_xlabel("training step")
+    grid[0, 0].set_ylabel("held-out loss / its start")
+    grid[1, 0].set_ylabel("held-out pair accuracy")
     return figure
 
 

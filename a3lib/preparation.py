@@ -132,8 +132,8 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
 def candidate_rows(study: Study, folder: Path, tools: Tools, kind: str, seed: int) -> Dataset:
     """Return a seed's candidates, read from the study's folder or sampled now and kept there.
 
-    `kind` is "train", "held_out", or "rejection": as many pairs as "train" has, from fewer
-    prompts with more candidates each.
+    `kind` is "tournament", "held_out", or "rejection": as many pairs as the first in a first
+    round, from fewer prompts with more candidates each.
 
     Raises InputError where the folder holds candidates that were made with other settings.
     """

@@ -22,11 +22,13 @@ from tqdm import tqdm
 
 from a3lib.candidates import check_same_settings
 from a3lib.errors import TrainingDiverged
+from a3lib.frontier import SFT
 from a3lib.methods import find_method
 from a3lib.models import load_policy
 from a3lib.offline import measure_policy, train_offline
 from a3lib.preparation import (
     Tools,
+    acceptance_rate,
     load_preferences,
     load_tools,
     make_sft_policy,
@@ -35,8 +37,6 @@ from a3lib.preparation import (
 from a3lib.studies import Study
 
 RESULTS_FILE, SETTINGS_FILE = "study.parquet", "settings.json"
-# The rows that measure the untrained policy, which is held back by an infinite beta.
-SFT = "sft"
 # A folder may be continued with more of the grid, but not with another study.
 GRID_FIELDS = ("methods", "betas", "exponential_betas", "seeds")
 
@@ -51,6 +51,7 @@ class Job(NamedTuple):
 
 def grid(study: Study) -> list[Job]:
     """Return all runs of a study, those of the untrained policy first."""
+    # The untrained policy is one that is held back by an infinite beta.
     jobs = [Job(SFT, math.inf, seed) for seed in study.seeds]
     for name in study.methods:
         betas = study.betas_of(find_method(name).divergence)
@@ -188,19 +189,34 @@ def write_results(rows: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
     return frame
 
 
-def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.DataFrame:
-    """Do the runs of a study that are not done yet and return the rows of all, in grid order.
+def prepare(study: Study, folder: Path) -> dict[str, Any]:
+    """Make the policy and every seed's data, or find them made; return what there is to say.
+
+    Before the grid, so that no two processes sample the same data.
 
     Raises InputError where an input is wrong or the folder holds another study.
     """
+    made: dict[str, Any] = {}
     if study.sft_steps:
-        make_sft_policy(study, folder)
+        made["sft"] = make_sft_policy(study, folder)
     tools = load_tools(study, folder)
     claim_folder(study, folder, tools.identity)
-    # Before the grid, so that no two processes sample the same data.
     for seed in study.seeds:
-        for kind in ("held_out", *{find_method(name).data for name in study.methods}):
-            load_preferences(study, folder, kind, seed)
+        for kind in ("held_out", *sorted({find_method(name).data for name in study.methods})):
+            data = load_preferences(study, folder, kind, seed)
+            made[f"{kind}, seed {seed}"] = {
+                "candidates": data.candidates.rewards.numel(),
+                "mean_reward": data.candidates.rewards.mean().item(),
+                "pairs": len(data.pairs),
+            }
+            if kind == "rejection":
+                rate = acceptance_rate(data, study.rejection_beta)
+                made[f"{kind}, seed {seed}"]["acceptance_rate"] = rate
+    return made
+
+
+def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.DataFrame:
+    """Do the runs of a prepared study that are not done yet and return all rows, in grid order."""
     rows = read_results(folder).to_dict("records")
     done = {Job(row["method"], row["beta"], row["seed"]) for row in rows}
     jobs = [job for job in grid(study) if job not in done]

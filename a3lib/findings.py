@@ -1,0 +1,157 @@
+"""Write down what a study found: tables, figures, and a sentence on the order of divergences."""
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from a3lib.frontier import (
+    SFT,
+    Curves,
+    Estimate,
+    best_runs,
+    common_reward,
+    make_curves,
+    matched_table,
+    methods_of,
+    verdict,
+)
+from a3lib.plots import frontier, panels_of, save_figure, training_curves
+from a3lib.runs import LIBRARIES
+from a3lib.studies import Study
+from a3lib.tables import text_table
+
+BEST_COLUMNS = {
+    "method": "method",
+    "knob": "beta or its like",
+    "reward": "reward",
+    "gain": "gain",
+    "entropy": "entropy",
+    "kl": "KL",
+    "naturalness": "natural",
+    "held_out_start": "held-out at start",
+    "held_out_end": "at end",
+    "stopped_step": "lowest at step",
+    "accuracy": "accuracy",
+    "beyond": "beyond exp",
+    "finite": "finite",
+}
+MATCHED_COLUMNS = ("method", "entropy", "unigram_entropy", "kl", "naturalness", "seeds")
+
+
+def best_table(best: pd.DataFrame) -> str:
+    """Return each method at its best beta as a table in plain text."""
+    chosen = best[list(BEST_COLUMNS)].astype(object)
+    chosen["finite"] = chosen["finite"].map({True: "yes", False: "NO"})
+    rows = chosen.where(chosen.notna(), None).to_numpy().tolist()
+    return text_table([*BEST_COLUMNS.values()], rows)
+
+
+def matched_text(table: pd.DataFrame) -> str:
+    """Return the figures at a matched reward as a table in plain text."""
+    rows = []
+    for row in table[list(MATCHED_COLUMNS)].to_dict("records"):
+        passed = row["seeds"] > 0
+        cells = [row["method"]]
+        cells += [str(row[name]) if passed else "not passed" for name in MATCHED_COLUMNS[1:-1]]
+        rows.append([*cells, row["seeds"]])
+    return text_table(["method", "entropy", "unigram entropy", "KL", "natural", "seeds"], rows)
+
+
+def most_entropy(table: pd.DataFrame, target: float) -> str:
+    """Say which method keeps most entropy at a reward, from its table."""
+    first = table.iloc[0]
+    return (
+        f"At reward {target:g}, {first['method']} keeps most entropy: {first['entropy']} nats a "
+        f"token, at a KL of {first['kl']}."
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a figure as something that JSON can hold; NaN becomes None."""
+    if isinstance(value, Estimate):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows for JSON."""
+    return [{key: plain(v) for key, v in row.items()} for row in frame.to_dict("records")]
+
+
+def matched_sections(curves: Curves) -> tuple[list[str], dict[str, Any]]:
+    """Return the matched tables of each group of methods, as text and for JSON.
+
+    A group is compared at the highest reward that all its curves pass in every seed; where there
+    is none, it is said.
+    """
+    sections, found = [], {}
+    for title, methods in panels_of(methods_of(curves.runs)).items():
+        target = common_reward(curves, methods)
+        if target is None:
+            sections.append(f"{title}: no reward is passed by all curves in every seed.")
+            continue
+        table = matched_table(curves, target, methods)
+        sections.append(f"{title}\n{matched_text(table)}\n{most_entropy(table, target)}")
+        found[title] = {"reward": target, "methods": records(table)}
+    return sections, found
+
+
+def save_figures(runs: pd.DataFrame, curves: Curves, best: pd.DataFrame, folder: Path) -> None:
+    """Write the three figures as PNG and PDF into the study's folder."""
+    betas = dict(zip(best["method"], best["beta"], strict=True))
+    for name, figure in (
+        ("reward_entropy", frontier(curves, "entropy")),
+        ("reward_kl", frontier(curves, "kl")),
+        ("training", training_curves(runs[runs["failed"] == ""], betas)),
+    ):
+        save_figure(figure, folder / "figures", name)
+        plt.close(figure)
+
+
+def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[str, Any]) -> str:
+    """Write figures/ and summary.json of a study and return its findings as text.
+
+    `runs` are the rows of `study.run_study`; `made` says how policy and data were made and goes
+    into the summary.
+    """
+    curves, best = make_curves(runs), best_runs(runs)
+    save_figures(runs, curves, best, folder)
+    start = curves.runs[curves.runs["method"] == SFT][["reward", "entropy"]].mean()
+    failed = runs[runs["failed"] != ""]
+    sections, matched = matched_sections(curves)
+    links = [
+        title.removesuffix(" link") for title in panels_of(methods_of(runs)) if "link" in title
+    ]
+    verdicts = {link: verdict(curves, link) for link in links}
+    summary = {
+        "settings": asdict(study),
+        "versions": {"python": platform.python_version()}
+        | {library: version(library) for library in LIBRARIES},
+        "made": made,
+        "runs": len(runs),
+        "diverged": failed["failed"].tolist(),
+        "sft": {key: plain(value) for key, value in start.items()},
+        "best": records(best),
+        "matched": matched,
+        "verdicts": {link: found._asdict() for link, found in verdicts.items()},
+    }
+    text = json.dumps(summary, indent=2)
+    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+    parts = [
+        f"{len(runs)} runs, {len(failed)} of them diverged. The policy before: reward "
+        f"{start['reward']:.3f}, entropy {start['entropy']:.3f} nats a token.",
+        f"Each method at its best beta, means over seeds:\n{best_table(best)}",
+        "At equal reward, means over seeds with 95 % bootstrap intervals:",
+        *sections,
+        *(found.sentence for found in verdicts.values()),
+        f"Figures, study.parquet and summary.json are in {folder}.",
+    ]
+    return "\n\n".join(parts)
