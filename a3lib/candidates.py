@@ -147,7 +147,7 @@ def sample_candidates(
             "example; the policy ends at once: take another one or other prompts."
         )
     if len(kept) < len(rows):
-        print(f"{len(rows) - len(kept)} prompts are left out: all their completions are empty.")
+        print(f"prompts left out because all completions are empty: {len(rows) - len(kept)}")
     return Dataset.from_list(kept)
 
 

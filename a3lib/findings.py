@@ -11,17 +11,19 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from a3lib.frontier import (
+    OTHERS,
     SFT,
     Curves,
     Estimate,
     best_runs,
     common_reward,
+    groups_of,
     make_curves,
     matched_table,
     methods_of,
     verdict,
 )
-from a3lib.plots import frontier, panels_of, save_figure, training_curves
+from a3lib.plots import frontier, save_figure, training_curves
 from a3lib.runs import LIBRARIES
 from a3lib.studies import Study
 from a3lib.tables import text_table
@@ -93,7 +95,7 @@ def matched_sections(curves: Curves) -> tuple[list[str], dict[str, Any]]:
     is none, it is said.
     """
     sections, found = [], {}
-    for title, methods in panels_of(methods_of(curves.runs)).items():
+    for title, methods in groups_of(methods_of(curves.runs)).items():
         target = common_reward(curves, methods)
         if target is None:
             sections.append(f"{title}: no reward is passed by all curves in every seed.")
@@ -127,9 +129,7 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
     start = curves.runs[curves.runs["method"] == SFT][["reward", "entropy"]].mean()
     failed = runs[runs["failed"] != ""]
     sections, matched = matched_sections(curves)
-    links = [
-        title.removesuffix(" link") for title in panels_of(methods_of(runs)) if "link" in title
-    ]
+    links = [title for title in groups_of(methods_of(runs)) if title != OTHERS]
     verdicts = {link: verdict(curves, link) for link in links}
     summary = {
         "settings": asdict(study),

@@ -19,6 +19,8 @@ LEVEL = 0.95
 # Rewards at which methods are compared, where their curves reach them.
 MATCHED_REWARDS = (0.65, 0.7, 0.75, 0.8, 0.85)
 SFT = "sft"
+PLAIN_DPO = "sigmoid-reverse_kl"
+OTHERS = "other methods"
 
 
 class Estimate(NamedTuple):
@@ -126,6 +128,22 @@ def matched(curves: Curves, method: str, name: str, target: float) -> np.ndarray
 def methods_of(runs: pd.DataFrame) -> list[str]:
     """Return the trained methods of a study in the order of its rows."""
     return [name for name in runs["method"].unique() if name != SFT]
+
+
+def groups_of(methods: Sequence[str]) -> dict[str, list[str]]:
+    """Sort methods into those that are compared: the divergences of a link, and all others.
+
+    The others have plain DPO beside them, if it was run: rso and curriculum are variants of it.
+    """
+    by_link: dict[str, list[str]] = {}
+    for method in methods:
+        by_link.setdefault(method.partition("-")[0], []).append(method)
+    groups = {link: members for link, members in by_link.items() if len(members) > 1}
+    alone = [members[0] for members in by_link.values() if len(members) == 1]
+    others = [method for method in alone if method != PLAIN_DPO]
+    if others:
+        groups[OTHERS] = [*(name for name in (PLAIN_DPO,) if name in methods), *others]
+    return groups
 
 
 def matched_table(curves: Curves, target: float, methods: Sequence[str]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.frontier import SFT, Curves, methods_of, point_intervals
+from a3lib.frontier import SFT, Curves, groups_of, methods_of, point_intervals
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; line styles tell as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -124,13 +124,17 @@ def loss_over_time(losses: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-def panels_of(methods: Sequence[str]) -> dict[str, list[str]]:
-    """Sort methods into panels: one a link with several divergences, and one for the others."""
-    panels: dict[str, list[str]] = {}
-    for method in methods:
-        link, _, divergence = method.partition("-")
-        panels.setdefault(f"{link} link" if divergence else "other methods", []).append(method)
-    return panels
+def divergence_scores(ratios: Sequence[float], scores: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw each divergence's score over the log-ratio, by name."""
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    for (name, values), colour, style in zip(scores.items(), cycle(COLOURS), cycle(STYLES)):
+        axes.plot(ratios, values, style, color=colour, label=name)
+    axes.set_ylim(-20, 10)
+    axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.set_xlabel("u = log policy - log reference of a completion, nats")
+    axes.set_ylabel("score s(u)")
+    axes.legend(frameon=False)
+    return figure
 
 
 def looks(methods: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
@@ -146,7 +150,7 @@ def looks(methods: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
 
 def make_panels(methods: Sequence[str]) -> tuple[Figure, list[tuple[Axes, str, list[str]]]]:
     """Return a figure with a panel for each group of methods, side by side on shared axes."""
-    panels = panels_of(methods)
+    panels = groups_of(methods)
     figure, axes = plt.subplots(
         1,
         len(panels),
@@ -214,7 +218,7 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
     `best` gives each method's beta. Seeds are faint lines, their mean is a strong one; a dot marks
     the lowest mean loss, where early stopping would have ended.
     """
-    panels = panels_of(methods_of(runs))
+    panels = groups_of(methods_of(runs))
     figure, grid = plt.subplots(
         2,
         len(panels),

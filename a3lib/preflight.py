@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.data import PreferencePair, count_blank, load_pairs, load_reviews
+from a3lib.methods import find_method
 from a3lib.models import (
     choose_device,
     load_policy,
@@ -23,6 +24,8 @@ from a3lib.models import (
 from a3lib.profiles import DPO_EPOCHS, Profile
 from a3lib.rewards import positive_label, positive_probability
 from a3lib.runs import LIBRARIES
+from a3lib.studies import notebook_study
+from a3lib.study import grid
 from a3lib.tables import text_table
 from a3lib.tinyworld import POLICY_FOLDER
 from a3lib.training import Step, continue_reviews, optimise, preference_step, reinforce_step
@@ -148,12 +151,30 @@ def estimate_sections(profile: Profile, device: torch.device) -> dict[str, float
     evaluation = seconds["evaluation"] * ceil(len(inputs.test_texts) / profile.batch_size)
     steps = ceil(len(inputs.train_texts) / profile.batch_size)
     dpo_steps = DPO_EPOCHS * ceil(len(inputs.train_pairs) / profile.dpo_batch_size)
-    return {
+    sections = {
         "1 baseline": evaluation,
         "2 REINFORCE": steps * seconds["reinforce"] + evaluation,
         "3 KL": len(profile.alphas) * (steps * seconds["kl"] + evaluation),
         "4 DPO": len(profile.betas) * (dpo_steps * seconds["dpo"] + evaluation),
     }
+    if profile.study:
+        sections["6 study"] = estimate_study(profile, seconds)
+    return sections
+
+
+def estimate_study(profile: Profile, seconds: dict[str, float]) -> float:
+    """Return the seconds of section 6 from those of a batch of each kind of work.
+
+    A step on 16 pairs scores about as many tokens as one of REINFORCE on 32 reviews.
+    """
+    study = notebook_study(profile)
+    runs = len(grid(study))
+    step = seconds["reinforce"] * 2 * study.batch_size / profile.batch_size
+    sampled = runs * study.test_prompts + study.prompts * study.candidates
+    if any(find_method(name).data == "rejection" for name in study.methods):
+        prompts = study.prompts * study.candidates // study.rejection_accepted
+        sampled += prompts * study.rejection_candidates
+    return runs * study.steps * step + sampled / profile.batch_size * seconds["evaluation"]
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 import pandas as pd
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from a3lib.data import seed_prompts
@@ -51,6 +52,18 @@ def examples_table(
         continuation = text.removeprefix(seed)
         rows.append({"seed": seed, "continuation": continuation, "reward": f"{reward:.2f}"})
     return Table(pd.DataFrame(rows), caption)
+
+
+def candidates_table(rows: Dataset, caption: str = "", count: int = 2) -> Table:
+    """Return the first prompts of a preference data set with their candidates, the best first."""
+    found = []
+    for row in rows.select(range(min(count, len(rows)))).to_list():
+        ranked = sorted(zip(row["rewards"], row["completions"], strict=True), reverse=True)
+        found += [
+            {"prompt": row["prompt"], "candidate": text, "reward": f"{reward:.2f}"}
+            for reward, text in ranked
+        ]
+    return Table(pd.DataFrame(found), caption)
 
 
 def measured_naturalness(
