@@ -26,7 +26,7 @@ from a3lib.frontier import (
 from a3lib.plots import frontier, save_figure, training_curves
 from a3lib.runs import LIBRARIES
 from a3lib.studies import Study
-from a3lib.tables import text_table
+from a3lib.tables import format_figure, text_table
 
 BEST_COLUMNS = {
     "method": "method",
@@ -60,7 +60,9 @@ def matched_text(table: pd.DataFrame) -> str:
     for row in table[list(MATCHED_COLUMNS)].to_dict("records"):
         passed = row["seeds"] > 0
         cells = [row["method"]]
-        cells += [str(row[name]) if passed else "not passed" for name in MATCHED_COLUMNS[1:-1]]
+        for name in MATCHED_COLUMNS[1:-1]:
+            value = row[name] if isinstance(row[name], Estimate) else format_figure(row[name])
+            cells.append(str(value) if passed else "not passed")
         rows.append([*cells, row["seeds"]])
     return text_table(["method", "entropy", "unigram entropy", "KL", "natural", "seeds"], rows)
 

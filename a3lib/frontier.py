@@ -1,8 +1,8 @@
 """What a study found: each method's curve of reward against entropy, with bootstrap intervals.
 
-A curve goes through a method's betas, from the policy that is held back most to the one that is
-held back least. Intervals come from drawing seeds and test prompts again, the same draws for every
-method, so that differences between methods are paired.
+A curve starts at the untrained policy, where beta is infinite, and goes through a method's betas to
+the policy that is held back least. Intervals come from drawing seeds and test prompts again, the
+same draws for every method, so that differences between methods are paired.
 """
 
 import math
@@ -116,7 +116,7 @@ def matched(curves: Curves, method: str, name: str, target: float) -> np.ndarray
     runs = curves.runs
     rows = []
     for seed in curves.seeds:
-        chosen = runs[(runs["method"] == method) & (runs["seed"] == seed)]
+        chosen = runs[runs["method"].isin((SFT, method)) & (runs["seed"] == seed)]
         order = chosen.sort_values("beta", ascending=False).index
         rewards, values = curves.figures["reward"][order], curves.figures[name][order]
         if len(order) == 0:
@@ -140,9 +140,9 @@ def groups_of(methods: Sequence[str]) -> dict[str, list[str]]:
         by_link.setdefault(method.partition("-")[0], []).append(method)
     groups = {link: members for link, members in by_link.items() if len(members) > 1}
     alone = [members[0] for members in by_link.values() if len(members) == 1]
-    others = [method for method in alone if method != PLAIN_DPO]
-    if others:
-        groups[OTHERS] = [*(name for name in (PLAIN_DPO,) if name in methods), *others]
+    if alone:
+        plain = [PLAIN_DPO] if PLAIN_DPO in methods and PLAIN_DPO not in alone else []
+        groups[OTHERS] = [*plain, *alone]
     return groups
 
 
@@ -158,7 +158,9 @@ def matched_table(curves: Curves, target: float, methods: Sequence[str]) -> pd.D
             if name == "reward":
                 continue
             values = matched(curves, method, name, target)
-            row[name] = estimate(over_seeds(values, curves.seed_draws))
+            found = estimate(over_seeds(values, curves.seed_draws))
+            # The others are not means over prompts, so an interval would be too narrow.
+            row[name] = found if name in ("entropy", "kl") else found.value
             row["seeds"] = int(np.isfinite(values[:, 0]).sum())
         rows.append(row)
     frame = pd.DataFrame(rows)

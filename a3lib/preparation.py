@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from a3lib.candidates import (
     RewardOf,
     as_tensors,
+    check_same_settings,
     fingerprint,
     load_candidates,
     sample_candidates,
@@ -96,10 +97,22 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
     """Tune the given policy on the training reviews, once; return perplexities and losses.
 
     Perplexity is per token, on as many test reviews as there are test prompts.
+
+    Raises InputError, naming the difference, where the folder holds a policy made otherwise.
     """
+    settings = {
+        "policy": study.policy,
+        "reviews": study.reviews,
+        "sft_steps": study.sft_steps,
+        "sft_learning_rate": study.sft_learning_rate,
+        "sft_max_length": study.sft_max_length,
+    }
     record = folder / "sft" / "perplexity.json"
     if record.is_file():
-        return json.loads(record.read_text(encoding="utf-8"))
+        found = json.loads(record.read_text(encoding="utf-8"))
+        made_with = {key: found[key] for key in settings}
+        check_same_settings(made_with, settings, f"The policy {str(folder / 'sft')!r}")
+        return found
     train_texts, test_texts = review_texts(study.reviews)
     tokenizer = load_tokenizer(study.policy)
     policy = load_policy(study.policy, choose_device())
@@ -124,7 +137,7 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
     )
     policy.save_pretrained(folder / "sft")
     tokenizer.save_pretrained(folder / "sft")
-    found = {"perplexity_before": before, "perplexity_after": measure()} | history
+    found = settings | {"perplexity_before": before, "perplexity_after": measure()} | history
     record.write_text(json.dumps(found), encoding="utf-8")
     return found
 

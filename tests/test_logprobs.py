@@ -22,6 +22,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from a3lib.logprobs import (
+    completion_distributions,
     dropout_off,
     hidden_states,
     log_softmax,
@@ -352,3 +353,60 @@ def test_hidden_states_are_those_before_the_output_head() -> None:
     ids = torch.tensor([[4, 7, 2]])
     hidden = hidden_states(model, ids, torch.ones_like(ids))
     torch.testing.assert_close(output_logits(model, hidden), model(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("extra", [0, 3])
+@pytest.mark.parametrize(("dtype", "tolerance"), PRECISIONS)
+def test_the_distributions_of_completions_are_the_models_own_at_the_token_before(
+    make: Maker, side: Side, extra: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    model = make(dtype=dtype)
+    ids = pad_rows(ROWS, side=side, extra=extra)
+    mask = mask_rows(ROWS, side=side, extra=extra)
+    chosen = mask_rows(ROWS, side=side, extra=extra, skip=PROMPT_LENGTHS)
+    found = completion_distributions(model, ids, mask, chosen)
+    expected = []
+    for row, first in zip(ROWS, PROMPT_LENGTHS, strict=True):
+        expected += next_token_log_probs(model, row)[first - 1 : -1]
+    assert found.shape == (11, VOCABULARY)
+    assert found.dtype == dtype
+    torch.testing.assert_close(
+        found.double(), torch.tensor(expected, dtype=torch.float64), rtol=0, atol=tolerance
+    )
+    # Each token's own entry is what the sequence's score is the sum of.
+    tokens, rows = ids[chosen.bool()], chosen.nonzero()[:, 0]
+    sums = found.new_zeros(len(ROWS)).index_add(0, rows, found[torch.arange(11), tokens])
+    torch.testing.assert_close(sums, sequence_log_probs(model, ids, mask, chosen))
+
+
+def test_distributions_are_of_the_tokens_in_the_completion_mask_only() -> None:
+    model = tiny_llama(dtype=torch.float64)
+    row = [4, 7, 0, 3, 5]
+    table = torch.tensor(next_token_log_probs(model, row), dtype=torch.float64)
+    ids, mask = torch.tensor([row] * 3), torch.ones(3, 5, dtype=torch.long)
+    # One in the first column has no prediction.
+    chosen = torch.tensor([[0, 0, 1, 0, 0], [1, 1, 0, 0, 1], [0, 0, 0, 0, 0]])
+    found = completion_distributions(model, ids, mask, chosen)
+    torch.testing.assert_close(found, table[[1, 0, 3]], rtol=0, atol=1e-9)
+
+
+def test_the_head_makes_the_distributions_of_completion_positions_only() -> None:
+    model = tiny_gpt2()
+    fed: list[Tensor] = []
+    model.get_output_embeddings().register_forward_hook(lambda _, inputs, __: fed.append(inputs[0]))
+    ids, mask = pad_rows(ROWS, side="left"), mask_rows(ROWS, side="left")
+    chosen = mask_rows(ROWS, side="left", skip=PROMPT_LENGTHS)
+    completion_distributions(model, ids, mask, chosen)
+    assert sum(hidden.shape[:-1].numel() for hidden in fed) == 11
+
+
+def test_distributions_of_a_half_precision_model_are_in_float32() -> None:
+    logits = [-80.5, -81.0, -82.5, -80.0]
+    model = policy_with_logits(logits).to(torch.bfloat16)
+    ids = torch.tensor([[1, 2, 3, 0]])
+    found = completion_distributions(model, ids, torch.ones_like(ids), torch.ones_like(ids))
+    assert found.dtype == torch.float32
+    expected = torch.tensor(logits, dtype=torch.float64).log_softmax(0).float().expand(3, 4)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

@@ -1,11 +1,24 @@
-"""Naturalness: which 4-grams are counted, and the share that is returned."""
+"""Naturalness: which 4-grams are counted, and the share that is returned. Entropy and diversity."""
 
+import math
 import random
 
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
 from a3lib import metrics
-from a3lib.metrics import natural_ngrams, naturalness
+from a3lib.losses import kl_divergence
+from a3lib.metrics import (
+    distinct_bigrams,
+    entropy,
+    natural_ngrams,
+    naturalness,
+    position_kl,
+    unigram_entropy,
+)
 from a3lib.tinyworld.grammar import write_reviews
 
 Asked = list[tuple[tuple[str, ...], bool]]
@@ -124,3 +137,116 @@ def test_reviews_are_natural_and_their_shuffled_words_are_not() -> None:
 def test_reviews_that_end_in_the_middle_of_a_word_are_natural() -> None:
     texts = [review.text for review in write_reviews(50, seed=502)]
     assert naturalness([text[: len(text) * 2 // 3] for text in texts]) == 1.0
+
+
+# Entropy, divergence, diversity
+
+
+def random_log_probs(*shape: int) -> Tensor:
+    return torch.log_softmax(2 * torch.randn(shape, dtype=torch.float64), dim=-1)
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 3), (4, 2, 7), (2, 3, 1)])
+def test_entropy_and_divergence_equal_the_loop(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(6)
+    policy, reference = random_log_probs(*shape), random_log_probs(*shape)
+    entropies, divergences = entropy(policy), position_kl(policy, reference)
+    assert entropies.shape == divergences.shape == shape[:-1]
+    rows = zip(policy.view(-1, shape[-1]), reference.view(-1, shape[-1]), strict=True)
+    for place, (p, q) in enumerate(rows):
+        expected = -sum(math.exp(x) * x for x in p.tolist())
+        assert entropies.flatten()[place].item() == pytest.approx(expected, abs=1e-12)
+        expected = sum(math.exp(x) * (x - y) for x, y in zip(p.tolist(), q.tolist(), strict=True))
+        assert divergences.flatten()[place].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_entropy_by_hand() -> None:
+    uniform = torch.zeros(3, 8, dtype=torch.float64).log_softmax(dim=-1)
+    torch.testing.assert_close(entropy(uniform), torch.full((3,), math.log(8)).double())
+    halves = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64).log()
+    assert entropy(halves).item() == pytest.approx(1.5 * math.log(2), abs=1e-12)
+    # All but certain: the others have no share that float32 can hold.
+    certain = torch.tensor([0.0, -1000.0, -1000.0]).log_softmax(dim=-1)
+    assert entropy(certain).item() == 0.0
+
+
+def test_divergence_by_hand() -> None:
+    policy = torch.tensor([0.5, 0.5], dtype=torch.float64).log()
+    reference = torch.tensor([0.75, 0.25], dtype=torch.float64).log()
+    forward = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    backward = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    assert position_kl(policy, reference).item() == pytest.approx(forward, abs=1e-12)
+    assert position_kl(reference, policy).item() == pytest.approx(backward, abs=1e-12)
+    assert abs(forward - backward) > 0.01
+    assert position_kl(policy, policy).item() == 0.0
+
+
+def test_divergences_of_positions_sum_up_to_the_penalty() -> None:
+    torch.manual_seed(7)
+    policy, reference = random_log_probs(4, 6, 9), random_log_probs(4, 6, 9)
+    mask = torch.randint(2, (4, 6))
+    total = (position_kl(policy, reference) * mask).sum(dim=1).mean()
+    torch.testing.assert_close(total, kl_divergence(policy, reference, mask))
+
+
+rows_of_tokens = st.lists(st.lists(st.integers(0, 4), max_size=6), max_size=6)
+many = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+
+
+@many
+@given(rows_of_tokens, st.integers(1, 20))
+def test_diversity_equals_the_loop(completions: list[list[int]], count: int) -> None:
+    tokens = [token for row in completions for token in row]
+    found = unigram_entropy(completions, count)
+    if len(tokens) < count:
+        assert found is None
+    else:
+        tokens = tokens[:count]
+        shares = [tokens.count(token) / count for token in set(tokens)]
+        assert found == pytest.approx(-sum(p * math.log(p) for p in shares), abs=1e-12)
+
+    bigrams = []
+    for row in completions:
+        for place in range(len(row) - 1):
+            bigrams.append((row[place], row[place + 1]))
+    found = distinct_bigrams(completions, count)
+    if len(bigrams) < count:
+        assert found is None
+    else:
+        assert found == len(set(bigrams[:count])) / count
+
+
+def test_the_entropy_of_tokens_by_hand() -> None:
+    assert unigram_entropy([[3, 1], [2, 0]], 4) == pytest.approx(math.log(4), abs=1e-12)
+    assert unigram_entropy([[5, 5, 5]], 3) == 0.0
+    assert unigram_entropy([[5]], 1) == 0.0
+    halves = unigram_entropy([[1, 1], [2], [], [3]], 4)
+    assert halves == pytest.approx(1.5 * math.log(2), abs=1e-12)
+
+
+def test_only_the_first_tokens_count() -> None:
+    assert unigram_entropy([[1, 1], [2, 3]], 2) == 0.0
+    assert unigram_entropy([[1, 1], [2, 3]], 3) == pytest.approx(
+        -2 / 3 * math.log(2 / 3) - 1 / 3 * math.log(1 / 3), abs=1e-12
+    )
+
+
+def test_too_few_tokens_give_nothing() -> None:
+    assert unigram_entropy([[1, 2], [3]], 4) is None
+    assert unigram_entropy([], 1) is None
+    assert distinct_bigrams([[1, 2, 3]], 3) is None
+    assert distinct_bigrams([], 1) is None
+
+
+def test_no_bigram_reaches_into_the_next_completion() -> None:
+    # Joined, the tokens would have (2, 1) too, and (1, 2) a third time.
+    assert distinct_bigrams([[1, 2], [1, 2]], 2) == 1 / 2
+    assert distinct_bigrams([[1, 2], [1, 2]], 3) is None
+    assert distinct_bigrams([[1], [2], [], [3]], 1) is None
+
+
+def test_distinct_bigrams_by_hand() -> None:
+    assert distinct_bigrams([[1, 2, 3, 4]], 3) == 1.0
+    assert distinct_bigrams([[7, 7, 7, 7]], 3) == 1 / 3
+    assert distinct_bigrams([[1, 2, 1]], 2) == 1.0  # the order matters
+    assert distinct_bigrams([[1, 1, 1], [1, 2, 3]], 2) == 1 / 2  # only the first two count

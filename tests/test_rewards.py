@@ -282,3 +282,35 @@ def test_weights_of_nan_are_an_error(shipped: Loaded) -> None:
     model.classifier.weight.data.fill_(math.nan)
     with pytest.raises(InputError, match=r"'Fine\.' as NaN"):
         positive_probability(["Fine."], model, tokenizer)
+
+
+def test_the_prompt_of_the_text_that_scores_nan_is_shown(shipped: Loaded) -> None:
+    model, tokenizer = copy.deepcopy(shipped[0]), shipped[1]
+    prompts = ["The", "My brother said", "The ending", "", "Is it"]
+    texts = ["The film", "My brother said so.", "The ending is shocking", "Great", "Is it?"]
+    harmless = [*POSITIVE_PROBES, *NEGATIVE_PROBES, *texts[:2], *texts[3:]]
+    words = {token for text in harmless for token in tokens_of(text, tokenizer)}
+    broken = next(token for token in tokens_of(texts[2], tokenizer) if token not in words)
+    model.get_input_embeddings().weight.data[broken] = math.nan
+    for batch_size in (1, 2, 64):  # the row is counted over all batches
+        with pytest.raises(InputError) as caught:
+            positive_probability(texts, model, tokenizer, batch_size=batch_size, prompts=prompts)
+        message = str(caught.value)
+        assert "'The ending is shocking' (of the prompt 'The ending') as NaN" in message
+    with pytest.raises(InputError) as caught:
+        positive_probability(texts, model, tokenizer)
+    assert "prompt" not in str(caught.value)
+
+
+def test_an_empty_prompt_is_shown_too(shipped: Loaded) -> None:
+    model, tokenizer = copy.deepcopy(shipped[0]), shipped[1]
+    positive_label(model, tokenizer)
+    model.classifier.bias.data.fill_(math.nan)
+    with pytest.raises(InputError, match=r"'Fine\.' \(of the prompt ''\) as NaN"):
+        positive_probability(["Fine."], model, tokenizer, prompts=[""])
+
+
+def test_prompts_change_no_score(shipped: Loaded) -> None:
+    prompts = [text[:3] for text in TEXTS]
+    scores = positive_probability(TEXTS, *shipped, prompts=prompts)
+    assert torch.equal(scores, positive_probability(TEXTS, *shipped))

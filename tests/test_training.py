@@ -218,3 +218,83 @@ def test_a_preference_step_begins_at_ln_2_and_raises_what_is_chosen(
     assert history["losses"][0] == pytest.approx(math.log(2), abs=1e-6)
     assert history["losses"][1] < history["losses"][0]
     assert after[0] - after[1] > before[0] - before[1]
+
+
+# Cutting a long gradient
+
+
+def test_a_long_gradient_is_cut_and_its_norm_before_is_kept() -> None:
+    parameters = [torch.nn.Parameter(torch.tensor(4.0)) for _ in range(2)]
+    # The norm is over all groups together: 3 and 4 make 5.
+    groups = [{"params": parameters[:1]}, {"params": parameters[1:], "lr": 0.5}]
+    optimizer = torch.optim.SGD(groups, lr=0.25)
+
+    def step(factor: float) -> tuple[Tensor, dict[str, Tensor]]:
+        return factor * (3 * parameters[0] + 4 * parameters[1]), {}
+
+    history = optimise(optimizer, [1.0, 10.0, 0.1], step, name="test", longest_gradient=2.0)
+    assert history["gradient_norms"] == pytest.approx([5.0, 50.0, 0.5], rel=1e-6)
+    # By hand: (3, 4) and (30, 40) become (1.2, 1.6), and (0.3, 0.4) is short enough.
+    assert parameters[0].item() == pytest.approx(4 - 0.25 * (1.2 + 1.2 + 0.3), abs=1e-5)
+    assert parameters[1].item() == pytest.approx(4 - 0.5 * (1.6 + 1.6 + 0.4), abs=1e-5)
+    assert history.keys() == {"losses", "gradient_norms"}
+
+
+def test_a_gradient_of_any_allowed_length_is_left_as_it_is() -> None:
+    found = []
+    for longest in (None, 1e9):
+        parameter, optimizer = scalar()
+
+        def step(target: float, value: Tensor = parameter) -> tuple[Tensor, dict[str, Tensor]]:
+            return (value - target) ** 2, {}
+
+        history = optimise(optimizer, [0.0, 1e6], step, name="test", longest_gradient=longest)
+        found.append((parameter.item(), history["losses"], "gradient_norms" in history))
+    assert found[0][:2] == found[1][:2]
+    # By hand: 4 - 0.25 * 2 * 4 = 2, then halfway from 2 to a million: nothing is cut.
+    assert found[0][0] == 500001.0
+    assert (found[0][2], found[1][2]) == (False, True)
+
+
+def plain_adamw(start: list[float], factors: list[float], longest: float) -> list[float]:
+    """AdamW on factor * |x|^2 / 2 with torch's defaults and a step of 0.1, number by number."""
+    first, second, values = [0.0] * len(start), [0.0] * len(start), [*start]
+    for number, factor in enumerate(factors, start=1):
+        gradient = [factor * x for x in values]
+        norm = math.sqrt(sum(g * g for g in gradient))
+        gradient = [g * min(1.0, longest / norm) for g in gradient]
+        for i, g in enumerate(gradient):
+            first[i] = 0.9 * first[i] + 0.1 * g
+            second[i] = 0.999 * second[i] + 0.001 * g * g
+            slope = first[i] / (1 - 0.9**number)
+            scale = math.sqrt(second[i] / (1 - 0.999**number)) + 1e-8
+            values[i] = values[i] * (1 - 0.1 * 0.01) - 0.1 * slope / scale
+    return values
+
+
+@pytest.mark.parametrize("longest", [0.5, 3.0, math.inf])
+def test_adamw_takes_the_cut_gradient(longest: float) -> None:
+    start, factors = [3.0, -4.0, 0.5], [1.0, 0.05, 20.0, 0.3]
+    parameter = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
+
+    def step(factor: float) -> tuple[Tensor, dict[str, Tensor]]:
+        return factor * (parameter**2).sum() / 2, {}
+
+    optimizer = torch.optim.AdamW([parameter], lr=0.1)
+    optimise(optimizer, factors, step, name="test", longest_gradient=longest)
+    assert parameter.tolist() == pytest.approx(plain_adamw(start, factors, longest), abs=1e-6)
+    # AdamW forgets a gradient's scale, so the cut must show in how the steps compare.
+    uncut = plain_adamw(start, factors, math.inf)
+    assert (parameter.tolist() == pytest.approx(uncut, abs=1e-3)) == math.isinf(longest)
+
+
+def test_norms_stand_beside_a_steps_own_figures_and_in_the_message_of_divergence() -> None:
+    parameter, optimizer = scalar()
+
+    def step(factor: float) -> tuple[Tensor, dict[str, Tensor]]:
+        return parameter * factor, {"rewards": torch.tensor(0.5)}
+
+    with pytest.raises(TrainingDiverged, match="gradient_norms 2") as caught:
+        optimise(optimizer, [2.0, math.nan], step, name="DPO", longest_gradient=1.0)
+    assert caught.value.history == {"losses": [8.0], "rewards": [0.5], "gradient_norms": [2.0]}
+    assert parameter.item() == pytest.approx(3.75, abs=1e-5)
