@@ -164,13 +164,14 @@ def make_panels(methods: Sequence[str]) -> tuple[Figure, list[tuple[Axes, str, l
 
 
 def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, colour: str, style: str) -> None:
-    """Draw a parabola through a method's runs where there are enough of them."""
+    """Draw a parabola (in log x for KL) through a method's runs where there are enough of them."""
     if len(runs) < POINTS_FOR_A_FIT or runs["beta"].nunique() < BETAS_FOR_A_FIT:
         return
-    horizontal = runs[x].to_numpy(dtype=float)
+    scale, back = (np.log, np.exp) if x == "kl" else (np.positive, np.positive)
+    horizontal = scale(runs[x].to_numpy(dtype=float))
     fit = np.polynomial.Polynomial.fit(horizontal, runs["reward"].to_numpy(dtype=float), 2)
     line = np.linspace(horizontal.min(), horizontal.max(), 100)
-    axes.plot(line, fit(line), style, color=colour, linewidth=1.2, alpha=0.8)
+    axes.plot(back(line), fit(line), style, color=colour, linewidth=1.2, alpha=0.8)
 
 
 def frontier(curves: Curves, x: str = "entropy") -> Figure:
@@ -206,8 +207,8 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
         axes.legend(frameon=False, fontsize=7, loc="lower right")
     if x == "kl":
         panels[0][0].set_xscale("symlog", linthresh=0.1)
-        panels[0][0].set_xlim(left=0)
-    panels[0][0].set_ylim(0, 1.02)
+        panels[0][0].set_xlim(left=-0.01)
+    panels[0][0].set_ylim(max(0, runs["reward"].min() - 0.05), 1)
     panels[0][0].set_ylabel("reward, P(positive)")
     return figure
 
@@ -216,7 +217,8 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
     """Draw how each method learned at its best beta: held-out loss over its start, and accuracy.
 
     `best` gives each method's beta. Seeds are faint lines, their mean is a strong one; a dot marks
-    the lowest mean loss, where early stopping would have ended.
+    the lowest mean loss, where early stopping would have ended. Before training all log-ratios are
+    0 and there is no accuracy.
     """
     panels = groups_of(methods_of(runs))
     figure, grid = plt.subplots(
@@ -240,7 +242,7 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
             above.plot(steps, losses.mean(axis=0), linewidth=1.8, label=method, **look)
             lowest = int(losses.mean(axis=0).argmin())
             above.plot(steps[lowest], losses.mean(axis=0)[lowest], "o", color=colour, markersize=5)
-            below.plot(steps, right.mean(axis=0), linewidth=1.8, **look)
+            below.plot(steps[1:], right.mean(axis=0)[1:], linewidth=1.8, **look)
         draw_mark(above, 1.0, "before training")
         draw_mark(below, 0.5, "chance")
         above.set_title(title, fontsize=10)

@@ -1,7 +1,8 @@
 """The preference study: a grid of offline runs over methods, betas and seeds.
 
-A study is a folder: settings.json, what `preparation` keeps there, and study.parquet with a row a
-run, rewritten after each. A run whose row is there is not done again.
+A study is a folder: settings.json, what `preparation` keeps there, rows/ with a file a run, written
+as soon as it is done, and at the end study.parquet with all rows. A run whose row is there is not
+done again.
 """
 
 import json
@@ -36,7 +37,7 @@ from a3lib.preparation import (
 )
 from a3lib.studies import Study
 
-RESULTS_FILE, SETTINGS_FILE = "study.parquet", "settings.json"
+RESULTS_FILE, ROWS_FOLDER, SETTINGS_FILE = "study.parquet", "rows", "settings.json"
 # A folder may be continued with more of the grid, but not with another study.
 GRID_FIELDS = ("methods", "betas", "exponential_betas", "seeds")
 
@@ -174,19 +175,19 @@ def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
     file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
-def read_results(folder: Path) -> pd.DataFrame:
-    """Return the rows of a study, one a run; none where nothing has been done yet."""
-    file = folder / RESULTS_FILE
-    return pd.read_parquet(file) if file.is_file() else pd.DataFrame()
+def save_row(row: dict[str, Any], folder: Path) -> None:
+    """Keep the row of a run in a file of its own, which is there as a whole or not at all."""
+    file = folder / ROWS_FOLDER / f"{row['method']}_{row['beta']:g}_{row['seed']}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(json.dumps(row), encoding="utf-8")
+    unfinished.replace(file)
 
 
-def write_results(rows: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
-    """Write the rows in the grid's columns, replacing the file in one go, and return them."""
-    frame = pd.DataFrame(rows)
-    unfinished = folder / f"{RESULTS_FILE}.part"
-    frame.to_parquet(unfinished)
-    unfinished.replace(folder / RESULTS_FILE)
-    return frame
+def read_rows(folder: Path) -> dict[Job, dict[str, Any]]:
+    """Return the rows of the runs that are done, by run."""
+    rows = [json.loads(f.read_text("utf-8")) for f in (folder / ROWS_FOLDER).glob("*.json")]
+    return {Job(row["method"], row["beta"], row["seed"]): row for row in rows}
 
 
 def prepare(study: Study, folder: Path) -> dict[str, Any]:
@@ -216,18 +217,16 @@ def prepare(study: Study, folder: Path) -> dict[str, Any]:
 
 
 def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.DataFrame:
-    """Do the runs of a prepared study that are not done yet and return all rows, in grid order."""
-    rows = read_results(folder).to_dict("records")
-    done = {Job(row["method"], row["beta"], row["seed"]) for row in rows}
+    """Do the runs of a prepared study that are not done yet; return and keep all, in grid order."""
+    done = read_rows(folder)
     jobs = [job for job in grid(study) if job not in done]
     workers = min(workers or default_workers(), max(1, len(jobs)))
     with tqdm(total=len(jobs), desc="study", file=sys.stdout) as bar:
         for job, row in run_jobs(study, folder, jobs, workers):
-            rows.append(row)
-            write_results(rows, folder)
+            save_row(row, folder)
+            done[job] = row
             bar.update()
             bar.set_postfix_str(f"{job.method}, beta {job.beta:g}, seed {job.seed}")
-    order = {job: number for number, job in enumerate(grid(study))}
-    wanted = [row for row in rows if Job(row["method"], row["beta"], row["seed"]) in order]
-    wanted.sort(key=lambda row: order[Job(row["method"], row["beta"], row["seed"])])
-    return pd.DataFrame(wanted)
+    runs = pd.DataFrame([done[job] for job in grid(study)])
+    runs.to_parquet(folder / RESULTS_FILE)
+    return runs

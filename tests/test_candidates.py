@@ -298,7 +298,8 @@ def test_a_prompt_whose_completions_are_all_empty_is_left_out_and_said(
     assert rows["completions"][:] == [[" great", ""], ["", "!"]]
     assert rows["prompt_ids"][:] == prompt_tokens(["A film", "It"], tokenizer)
     assert rows["rewards"][:] == [[12.0, 6.0], [2.0, 3.0]]
-    assert "2 prompts are left out: all their completions are empty." in capsys.readouterr().out
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert "2" in line and "empty" in line
 
 
 def test_nothing_is_said_where_nothing_is_left_out(
@@ -498,7 +499,7 @@ def test_a_description_by_hand() -> None:
     assert found == {
         "prompts": 3,
         "candidates": 12,
-        "mean_reward": pytest.approx(4.2 / 12, abs=1e-12),
+        "mean_reward": pytest.approx(4.4 / 12, abs=1e-12),
         "empty_completions": 5,
         "prompts_all_equal": 1,
         # 0.9 beats 0.1; 0.4 beats 0.1 and 0.8 beats 0.3; the other three are ties.
@@ -680,6 +681,16 @@ def test_the_card_has_counts_rewards_gaps_and_settings(folder: Path) -> None:
     assert float(table["mean_reward"]) == pytest.approx(mean, abs=1e-9)
     gaps = [1 / 3 - 0.1, 1 / 3 - 0.2, 0.4 - 1 / 3, 0.5]
     assert float(table["first_round_mean_gap"]) == pytest.approx(sum(gaps) / 4, abs=1e-9)
+
+
+@pytest.mark.xfail(strict=True, reason="the settings' names hide the counts of the same name")
+def test_counts_and_settings_of_the_same_name_are_both_in_the_card(folder: Path) -> None:
+    # The study's settings hold the prompts' fingerprint and the candidates of one prompt.
+    settings = SETTINGS | {"prompts": "fedcba987654", "candidates": 4, "number_of_prompts": 5}
+    save_candidates(rows_with(UNEVEN), folder, settings)
+    values = [*card_table(folder).values()]
+    assert "3" in values and "12" in values
+    assert "fedcba987654" in values and "4" in values
 
 
 @pytest.mark.usefixtures("kept")
