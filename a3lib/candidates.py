@@ -114,7 +114,7 @@ def sample_candidates(
     Columns: prompt, prompt_ids, and lists over candidates: completion_ids, completions, rewards.
     A prompt whose completions are all empty is left out. The randomness is torch's global one.
 
-    Raises InputError where no prompt is left, or where a reward is not a number.
+    Raises InputError where no prompt is left; `reward_of` raises where a reward is not a number.
     """
     prompt_ids = prompt_tokens(prompts, tokenizer)
     completion_ids: list[list[int]] = []
@@ -180,7 +180,10 @@ def fingerprint(content: Any) -> str:
 
 
 def describe(rows: Dataset) -> dict[str, float]:
-    """Return a data set's counts, its mean reward and, per pairing, pairs, ties and mean gap."""
+    """Return a data set's counts, its mean reward and, per pairing, pairs, ties and mean gap.
+
+    The mean gap is NaN where all are tied.
+    """
     rewards = torch.tensor([*rows["rewards"]], dtype=torch.float64)
     prompts, candidates = rewards.shape
     texts = chain.from_iterable(rows["completions"])
@@ -207,8 +210,8 @@ def describe(rows: Dataset) -> dict[str, float]:
 def save_candidates(rows: Dataset, folder: Path, settings: dict[str, Any]) -> None:
     """Write a data set with its settings and its card into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(rows.data.table, folder / DATA_FILE)
-    table = describe(rows) | settings
+    pyarrow.parquet.write_table(rows.with_format("arrow")[:], folder / DATA_FILE)
+    table = [*describe(rows).items(), *((f"made with {k}", v) for k, v in settings.items())]
     lines = [
         "---",
         f"configs: [{{config_name: default, data_files: {DATA_FILE}}}]",
@@ -220,7 +223,7 @@ def save_candidates(rows: Dataset, folder: Path, settings: dict[str, Any]) -> No
         "",
         "| what | value |",
         "|---|---|",
-        *[f"| {key} | {value} |" for key, value in table.items()],
+        *[f"| {key} | {value} |" for key, value in table],
     ]
     (folder / CARD_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
     # Last, because its presence says that the folder is complete.
@@ -245,11 +248,19 @@ def load_candidates(folder: Path, settings: dict[str, Any]) -> Dataset | None:
     """
     if not (folder / SETTINGS_FILE).is_file():
         return None
-    made_with = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+    made_with = read_or_refuse(folder / SETTINGS_FILE, lambda file: json.loads(file.read_text()))
     check_same_settings(made_with, settings, f"The data set {str(folder)!r}")
+    return Dataset(read_or_refuse(folder / DATA_FILE, pyarrow.parquet.read_table))
+
+
+def read_or_refuse(file: Path, read: Callable[[Path], Any]) -> Any:
+    """Return what a file holds.
+
+    Raises InputError where it cannot be read.
+    """
     try:
-        return Dataset(pyarrow.parquet.read_table(folder / DATA_FILE))
-    except (OSError, pyarrow.ArrowException) as error:
+        return read(file)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise InputError(
-            f"{str(folder / DATA_FILE)!r} cannot be read; delete the folder and run again."
+            f"{str(file)!r} cannot be read; delete the folder and run again."
         ) from error

@@ -1,6 +1,7 @@
 """Write down what a study found: tables, figures, and a sentence on the order of divergences."""
 
 import json
+import math
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
@@ -77,12 +78,11 @@ def most_entropy(table: pd.DataFrame, target: float) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a figure as something that JSON can hold; NaN becomes None."""
+    """Return a figure as something that JSON can hold; NaN and infinity become None."""
     if isinstance(value, Estimate):
         return [plain(part) for part in value]
-    if isinstance(value, float) and value != value:
-        return None
-    return value.item() if hasattr(value, "item") else value
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -120,6 +120,15 @@ def save_figures(runs: pd.DataFrame, curves: Curves, best: pd.DataFrame, folder:
         plt.close(figure)
 
 
+def acceptance(made: dict[str, Any]) -> list[str]:
+    """Say which share of candidates rejection sampling accepts, if there was any."""
+    rates = [found["acceptance_rate"] for found in made.values() if "acceptance_rate" in found]
+    if not rates:
+        return []
+    mean = math.fsum(rates) / len(rates)
+    return [f"Rejection sampling's first round accepts {mean:.1%} of the candidates."]
+
+
 def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[str, Any]) -> str:
     """Write figures/ and summary.json of a study and return its findings as text.
 
@@ -127,7 +136,8 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
     into the summary.
     """
     curves, best = make_curves(runs), best_runs(runs)
-    save_figures(runs, curves, best, folder)
+    if methods_of(curves.runs):
+        save_figures(runs, curves, best, folder)
     start = curves.runs[curves.runs["method"] == SFT][["reward", "entropy"]].mean()
     failed = runs[runs["failed"] != ""]
     sections, matched = matched_sections(curves)
@@ -151,6 +161,7 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
         f"{len(runs)} runs, {len(failed)} of them diverged. The policy before: reward "
         f"{start['reward']:.3f}, entropy {start['entropy']:.3f} nats a token.",
         f"Each method at its best beta, means over seeds:\n{best_table(best)}",
+        *acceptance(made),
         "At equal reward, means over seeds with 95 % bootstrap intervals:",
         *sections,
         *(found.sentence for found in verdicts.values()),

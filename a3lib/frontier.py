@@ -232,47 +232,52 @@ def verdict(curves: Curves, link: str) -> Verdict:
     return Verdict(answer, sentence)
 
 
+# What a method's row at its best beta holds besides beta itself, means over seeds.
+BEST_FIGURES = (
+    *("knob", "reward", "entropy", "kl", "unigram_entropy", "distinct_2", "naturalness"),
+    *("held_out_start", "held_out_end", "accuracy", "stopped_step", "beyond"),
+)
+
+
 def best_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """Return each method at its best beta: a row a method, figures averaged over seeds.
 
     Best is the highest mean reward among the betas whose mean held-out loss ends below its start,
-    or among all where there is none. `gain` is the reward above the untrained policy's,
-    `finite` says whether every loss and gradient norm of every run of the method was finite.
+    or among all where there is none. `gain` is the reward above the untrained policy's, `finite`
+    says whether every loss and gradient norm of every run of the method was finite. A method whose
+    runs all diverged has NaN.
     """
-    sft = runs[runs["method"] == SFT]["reward"].mean()
+    start = runs[runs["method"] == SFT]["reward"].mean()
     rows = []
     for method in methods_of(runs):
         tried = runs[runs["method"] == method]
-        finished = tried[tried["failed"] == ""].copy()
-        finished["held_out_start"] = [losses[0] for losses in finished["held_out_losses"]]
-        finished["held_out_end"] = [losses[-1] for losses in finished["held_out_losses"]]
-        finished["beyond"] = [np.mean(shares) for shares in finished["beyond_threshold"]]
-        finished["accuracy"] = [values[-1] for values in finished["held_out_accuracies"]]
-        numeric = finished.select_dtypes("number")
-        means = numeric.groupby("beta").mean()
-        learned = means[means["held_out_end"] < means["held_out_start"]]
-        candidates = learned if len(learned) else means
-        beta = candidates["reward"].idxmax()
-        chosen = means.loc[beta]
-        histories = [*tried["losses"], *tried["gradient_norms"]]
-        rows.append(
-            {"method": method, "beta": beta}
-            | {
-                name: chosen[name]
-                for name in (
-                    *("knob", "reward", "entropy", "kl", "unigram_entropy", "distinct_2"),
-                    *("naturalness", "held_out_start", "held_out_end", "accuracy", "stopped_step"),
-                    "beyond",
-                )
-            }
-            | {
-                "gain": chosen["reward"] - sft,
-                "finite": all(np.isfinite(history).all() for history in histories)
-                and not tried["failed"].any(),
-                "runs": len(tried),
-            }
+        finite = not tried["failed"].any() and all(
+            np.isfinite(np.asarray(history, dtype=float)).all()
+            for history in [*tried["losses"], *tried["gradient_norms"]]
         )
+        row = {"method": method, "beta": math.nan} | dict.fromkeys(BEST_FIGURES, math.nan)
+        finished = tried[tried["failed"] == ""]
+        if len(finished):
+            means = means_by_beta(finished)
+            learned = means[means["held_out_end"] < means["held_out_start"]]
+            beta = (learned if len(learned) else means)["reward"].idxmax()
+            row |= {"beta": beta, **means.loc[beta]}
+        gain = row["reward"] - start
+        rows.append(row | {"gain": gain, "finite": bool(finite), "runs": len(tried)})
     return pd.DataFrame(rows)
+
+
+def means_by_beta(finished: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over seeds of every one of `BEST_FIGURES`, a row a beta."""
+    figures = finished.assign(
+        held_out_start=[losses[0] for losses in finished["held_out_losses"]],
+        held_out_end=[losses[-1] for losses in finished["held_out_losses"]],
+        accuracy=[values[-1] for values in finished["held_out_accuracies"]],
+        beyond=[np.mean(shares) for shares in finished["beyond_threshold"]],
+    )
+    # A figure that no run has, such as naturalness without a grammar, is None and becomes NaN.
+    numbers = figures[["beta", *BEST_FIGURES]].astype(float)
+    return numbers.groupby("beta").mean()
 
 
 def point_intervals(curves: Curves, name: str) -> Mapping[tuple[str, float], Estimate]:

@@ -102,18 +102,19 @@ def held_out_loss(
 ) -> tuple[float, float]:
     """Return the method's mean loss on held-out preferences, and its accuracy on their pairs.
 
-    Accuracy is the share of pairs whose chosen side has the higher log-ratio.
+    Accuracy is the share of pairs whose chosen side has the higher log-ratio; equals count half.
     """
-    losses, right = [], []
+    losses, leads = [], []
     for batch in examples_of(method, data).split(SCORING_BATCH // 2):
         loss, ratios = preference_losses(policy, method, beta, data, batch)
         losses.append(loss)
         if not method.listwise:
-            right.append(ratios[0] > ratios[1])
+            leads.append(ratios[0] - ratios[1])
     if method.listwise:
-        scores = score_candidates(policy, data.candidates) - data.log_probs
-        right = [scores[data.pairs[:, 0]] > scores[data.pairs[:, 1]]]
-    return torch.cat(losses).mean().item(), torch.cat(right).double().mean().item()
+        ratios = score_candidates(policy, data.candidates) - data.log_probs
+        leads = [ratios[data.pairs[:, 0]] - ratios[data.pairs[:, 1]]]
+    right = (torch.cat(leads).sign() + 1) / 2
+    return torch.cat(losses).mean().item(), right.mean().item()
 
 
 def examples_of(method: Method, data: Preferences) -> Tensor:
@@ -141,7 +142,7 @@ def train_offline(
 
     One batch is `batch_size` pairs, or for a listwise method as many prompts as have as many
     candidates. The history has one entry a step (`losses`, `gradient_norms`, `beyond_threshold`,
-    the share of candidates whose exponential is continued as a line) and one a look at the
+    the share of pairs with a side whose exponential is continued as a line) and one a look at the
     held-out data (`held_out_steps`, `held_out_losses`, `held_out_accuracies`), the first of them
     before training.
 
@@ -187,7 +188,7 @@ def train_offline(
     def step(batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         losses, ratios = preference_losses(policy, method, beta, data, batch)
         beyond = beyond_threshold(ratios, method.divergence, method.alpha)
-        return losses.mean(), {"beyond_threshold": beyond.double().mean()}
+        return losses.mean(), {"beyond_threshold": beyond.any(dim=0).float().mean()}
 
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate)
     history = optimise(

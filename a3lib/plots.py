@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.frontier import SFT, Curves, groups_of, methods_of, point_intervals
+from a3lib.frontier import SFT, Curves, Estimate, groups_of, methods_of, point_intervals
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; line styles tell as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -174,6 +173,11 @@ def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, colour: str, style: str) ->
     axes.plot(back(line), fit(line), style, color=colour, linewidth=1.2, alpha=0.8)
 
 
+def reach(found: Estimate) -> list[list[float]]:
+    """Return how far an interval reaches below and above its value, as error bars want it."""
+    return [[max(0.0, found.value - found.low)], [max(0.0, found.high - found.value)]]
+
+
 def frontier(curves: Curves, x: str = "entropy") -> Figure:
     """Draw reward against entropy or KL: seeds as points, each beta's mean with its intervals.
 
@@ -192,8 +196,8 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
                 axes.errorbar(
                     across.value,
                     up.value,
-                    xerr=[[across.value - across.low], [across.high - across.value]],
-                    yerr=[[up.value - up.low], [up.high - up.value]],
+                    xerr=reach(across),
+                    yerr=reach(up),
                     fmt=marker,
                     color=colour,
                     markersize=5,
@@ -214,42 +218,53 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
 
 
 def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
-    """Draw how each method learned at its best beta: held-out loss over its start, and accuracy.
+    """Draw how each method learned at its best beta: held-out loss over its start, accuracy, and
+    gradient norm before it is cut.
 
-    `best` gives each method's beta. Seeds are faint lines, their mean is a strong one; a dot marks
-    the lowest mean loss, where early stopping would have ended. Before training all log-ratios are
-    0 and there is no accuracy.
+    `best` gives each method's beta. Strong lines are means over seeds, faint ones are seeds; a dot
+    marks the lowest mean loss, where early stopping would have ended.
     """
-    panels = groups_of(methods_of(runs))
+    groups = groups_of(methods_of(runs))
+    width = 4.2 * len(groups) + 1
     figure, grid = plt.subplots(
-        2,
-        len(panels),
-        figsize=(4.2 * len(panels) + 1, 6.4),
+        3,
+        len(groups),
+        figsize=(width, 9),
         sharex=True,
         sharey="row",
         squeeze=False,
         layout="constrained",
     )
-    for column, (title, methods) in enumerate(panels.items()):
-        above, below = grid[:, column]
+    for (loss, accuracy, gradient), (title, methods) in zip(grid.T, groups.items(), strict=True):
         for method, colour, style, _ in looks(methods):
             tried = runs[(runs["method"] == method) & (runs["beta"] == best[method])]
-            look: dict[str, Any] = {"color": colour, "linestyle": style}
             steps = np.asarray(tried["held_out_steps"].iloc[0])
             losses = np.stack([np.asarray(v) / v[0] for v in tried["held_out_losses"]])
-            right = np.stack([np.asarray(v) for v in tried["held_out_accuracies"]])
-            above.plot(steps, losses.T, alpha=0.2, linewidth=0.8, **look)
-            above.plot(steps, losses.mean(axis=0), linewidth=1.8, label=method, **look)
-            lowest = int(losses.mean(axis=0).argmin())
-            above.plot(steps[lowest], losses.mean(axis=0)[lowest], "o", color=colour, markersize=5)
-            below.plot(steps[1:], right.mean(axis=0)[1:], linewidth=1.8, **look)
-        draw_mark(above, 1.0, "before training")
-        draw_mark(below, 0.5, "chance")
-        above.set_title(title, fontsize=10)
-        above.legend(frameon=False, fontsize=7)
-        below.set_xlabel("training step")
-    grid[0, 0].set_ylabel("held-out loss / its start")
-    grid[1, 0].set_ylabel("held-out pair accuracy")
+            right = np.stack([np.asarray(v) for v in tried["held_out_accuracies"]]).mean(axis=0)
+            norms = np.stack([np.asarray(v) for v in tried["gradient_norms"]]).mean(axis=0)
+            loss.plot(steps, losses.T, style, color=colour, alpha=0.2, linewidth=0.8)
+            mean, lowest = losses.mean(axis=0), int(losses.mean(axis=0).argmin())
+            loss.plot(steps, mean, style, color=colour, linewidth=1.8, label=method)
+            loss.plot(steps[lowest], mean[lowest], "o", color=colour, markersize=5)
+            accuracy.plot(steps, right, style, color=colour, linewidth=1.8)
+            smooth = moving_average(norms.tolist())
+            gradient.plot(np.arange(1, len(norms) + 1), smooth, style, color=colour)
+        draw_mark(loss, 1.0, "before training")
+        draw_mark(accuracy, 0.5, "chance")
+        loss.set_title(title, fontsize=10)
+        loss.legend(frameon=False, fontsize=7)
+        gradient.set_yscale("log")
+        gradient.set_xlabel("training step")
+    for axes, name in zip(
+        grid[:, 0],
+        (
+            "held-out loss / its start",
+            "held-out pair accuracy",
+            f"gradient norm, mean of {SMOOTHING_STEPS} steps",
+        ),
+        strict=True,
+    ):
+        axes.set_ylabel(name)
     return figure
 
 

@@ -154,7 +154,7 @@ def candidate_rows(study: Study, folder: Path, tools: Tools, kind: str, seed: in
     if kind == "held_out":
         start, prompts = 0, study.held_out_prompts
     elif kind == "rejection":
-        prompts = max(1, prompts * candidates // study.rejection_accepted)
+        prompts = max(1, min(prompts, prompts * candidates // study.rejection_accepted))
         candidates = study.rejection_candidates
     chosen = tools.train_prompts[start : start + prompts]
     settings = tools.identity | {

@@ -7,6 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.data import completion_labels, pad_left
+from a3lib.errors import InputError
 from a3lib.logprobs import sequence_log_probs
 from a3lib.training import batches, optimise, progress
 
@@ -17,8 +18,15 @@ def review_rows(
     """Return the token ids of each text with EOS at its end, cut to `max_length`; blanks left out.
 
     "<|endoftext|>" written out in a review is text and not the token.
+
+    Raises InputError where no text has a token to predict.
     """
     written = [text for text in texts if text.strip()]
+    if not written or max_length < 2:
+        raise InputError(
+            f"{len(written)} of {len(texts)} reviews have a word, and they are cut to {max_length} "
+            "tokens: there is nothing to predict; check the reviews, or raise sft_max_length."
+        )
     encoded = tokenizer(written, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return [[*ids, tokenizer.eos_token_id][:max_length] for ids in encoded]
 

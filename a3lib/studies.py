@@ -50,7 +50,7 @@ class Study:
     batch_size: int = 16
     learning_rate: float = 3e-4
     longest_gradient: float = 1.0
-    held_out_every: int = 40
+    held_out_every: int = 30
     # Measuring: a sample a test prompt; how many tokens and bigrams the unigram figures count.
     test_prompts: int = 256
     unigram_tokens: int = 4000
@@ -154,11 +154,13 @@ def check_study(study: Study) -> None:
     """Raise InputError, naming the field, where a setting makes no sense."""
     for name in study.methods:
         find_method(name)
-    if not (study.methods and study.seeds):
-        raise InputError("A study needs a method and a seed; name one or more of each.")
+    for name in ("methods", "seeds", "betas", "exponential_betas"):
+        values = getattr(study, name)
+        if not values or len(set(values)) < len(values):
+            raise InputError(f"{name} is {values}; give one or more, none of them twice.")
     betas = (*study.betas, *study.exponential_betas)
-    if not betas or not all(0 < beta < math.inf for beta in betas):
-        raise InputError(f"A study's betas are {betas}; give one or more numbers above 0.")
+    if not all(0 < beta < math.inf for beta in betas):
+        raise InputError(f"A study's betas are {betas}; give numbers above 0.")
     for name in (
         *("prompts", "held_out_prompts", "candidates", "max_new_tokens", "rejection_candidates"),
         *("rejection_accepted", "steps", "batch_size", "held_out_every", "test_prompts"),

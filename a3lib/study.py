@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -133,7 +134,7 @@ def run_jobs(
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=torch.set_num_threads,
+        initializer=begin_worker,
         initargs=(max(1, cores() // workers),),
     )
     with pool:
@@ -144,6 +145,20 @@ def run_jobs(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def begin_worker(threads: int) -> None:
+    """Set up a worker process, and let it end when the study is killed and cannot end it."""
+    torch.set_num_threads(threads)
+    Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Wait until the process that started this one is gone, then end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def cores() -> int:
@@ -177,7 +192,7 @@ def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
 
 def save_row(row: dict[str, Any], folder: Path) -> None:
     """Keep the row of a run in a file of its own, which is there as a whole or not at all."""
-    file = folder / ROWS_FOLDER / f"{row['method']}_{row['beta']:g}_{row['seed']}.json"
+    file = folder / ROWS_FOLDER / f"{row['method']}_{row['beta']}_{row['seed']}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".part")
     unfinished.write_text(json.dumps(row), encoding="utf-8")

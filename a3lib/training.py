@@ -95,7 +95,8 @@ def optimise(
     cut to that norm, and `gradient_norms` holds the norms before. A tqdm loop shows the running
     figures.
 
-    Raises TrainingDiverged, before the weights are touched, where the loss is NaN or infinite.
+    Raises TrainingDiverged, before the weights are touched, where the loss, or the gradient's norm
+    if it is watched, is NaN or infinite.
     """
     history: dict[str, list[float]] = {"losses": []}
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -111,6 +112,10 @@ def optimise(
             scaler.unscale_(optimizer)
             norm = torch.nn.utils.clip_grad_norm_(parameters, longest_gradient)
             row["gradient_norms"] = norm.item()
+            # The scaler leaves out a step whose gradient overflowed; without one it is an end.
+            if not (scaler.is_enabled() or math.isfinite(row["gradient_norms"])):
+                message = diverged_message(name, number, norm.item(), history, "gradient norm")
+                raise TrainingDiverged(message, history)
         scaler.step(optimizer)
         scaler.update()
         for key, value in row.items():
@@ -120,11 +125,13 @@ def optimise(
     return history
 
 
-def diverged_message(name: str, number: int, loss: float, history: dict[str, list[float]]) -> str:
+def diverged_message(
+    name: str, number: int, value: float, history: dict[str, list[float]], what: str = "loss"
+) -> str:
     """Say at which step the loss went wrong and what the last good figures were."""
     last = ", ".join(f"{key} {values[-1]:.4g}" for key, values in history.items() if values)
     return (
-        f"{name}: the loss is {loss} at step {number} (last good figures: {last or 'none'}); "
+        f"{name}: the {what} is {value} at step {number} (last good figures: {last or 'none'}); "
         "lower the learning rate or check the data of that step."
     )
 

@@ -28,7 +28,7 @@ def row_of(
     prompts: int = PROMPTS,
     **others: Any,
 ) -> dict[str, Any]:
-    """One finished run; `noise` spreads the prompts' rewards and entropies around their means."""
+    """One finished run; `noise` spreads the prompts' figures around their means."""
     # The same for every method, as are the prompts of a study.
     spread = np.random.default_rng(seed).standard_normal(prompts)
     spread = noise * (spread - spread.mean())
@@ -36,6 +36,7 @@ def row_of(
     rewards = [reward + float(step) for step in spread]
     # Divided by its length a sum is the entropy of a token, whatever the lengths.
     entropies = [(entropy + float(step)) * n for step, n in zip(spread, lengths, strict=True)]
+    kls = [kl * (1 + float(step)) * n for step, n in zip(spread, lengths, strict=True)]
     row: dict[str, Any] = {
         "method": method,
         "beta": beta,
@@ -44,11 +45,11 @@ def row_of(
         "rewards": rewards,
         "lengths": lengths,
         "entropies": entropies,
-        "kls": [kl * n for n in lengths],
+        "kls": kls,
         "texts": ["a text"] * prompts,
         "reward": math.fsum(rewards) / prompts,
         "entropy": math.fsum(entropies) / sum(lengths),
-        "kl": kl,
+        "kl": math.fsum(kls) / sum(lengths),
         "unigram_entropy": entropy + 1,
         "distinct_2": 0.5,
         "naturalness": 0.75,
@@ -110,7 +111,7 @@ def study_of(
     noise: float = 0.0,
     tops: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """A study whose methods keep these entropies at their ends; `tops` are their highest rewards."""
+    """A study whose methods keep these entropies at their ends, at rewards of `tops`."""
     rows = sft_rows(seeds, noise)
     for method, end in kept.items():
         top = (tops or {}).get(method, TOP_REWARD)

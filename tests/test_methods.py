@@ -45,10 +45,8 @@ def test_there_are_two_links_with_six_divergences_and_five_others() -> None:
 
 
 def test_divergences_are_ordered_from_reverse_to_forward_kl() -> None:
-    assert ORDERED_DIVERGENCES == (
-        *("reverse_kl", "alpha_0.3", "alpha_0.5", "alpha_0.7"),
-        "forward_kl",
-    )
+    expected = ["reverse_kl", "alpha_0.3", "alpha_0.5", "alpha_0.7", "forward_kl"]
+    assert list(ORDERED_DIVERGENCES) == expected
     assert list(ALPHAS) == sorted(ALPHAS)
     assert set(DIVERGENCE_NAMES) - set(ORDERED_DIVERGENCES) == {"jensen_shannon"}
 

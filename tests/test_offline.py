@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from a3lib import offline
 from a3lib.candidates import Candidates, continue_prompts
 from a3lib.errors import TrainingDiverged
-from a3lib.metrics import distinct_bigrams, naturalness, unigram_entropy
 from a3lib.methods import METHODS, Method
+from a3lib.metrics import distinct_bigrams, naturalness, unigram_entropy
 from a3lib.models import load_policy, load_reference, load_tokenizer
 from a3lib.offline import (
     Preferences,
@@ -246,7 +245,19 @@ def test_the_held_out_loss_is_a_mean_over_pairs_and_not_over_batches(
     monkeypatch.setattr(offline, "SCORING_BATCH", 4)
     loss, accuracy = held_out_loss(moved, method, 0.3, five)
     assert loss == pytest.approx(math.fsum(losses) / 5, rel=1e-5)
-    assert accuracy == sum(right) / 5
+    assert accuracy == pytest.approx(sum(right) / 5)
+
+
+@pytest.mark.parametrize("name", ["sigmoid-reverse_kl", "rrhf"])
+def test_a_pair_without_a_lead_counts_half(
+    name: str, moved: PreTrainedModel, data: Preferences
+) -> None:
+    # A completion against itself, and one pair that is right.
+    pairs = data.pairs[[1]].tolist()
+    ratios = [held_out_loss(moved, METHODS[name], 0.3, data._replace(pairs=torch.tensor(pairs)))[1]]
+    ties = data._replace(pairs=torch.tensor([*pairs, [4, 4], [7, 7]]))
+    _, accuracy = held_out_loss(moved, METHODS[name], 0.3, ties)
+    assert accuracy == pytest.approx((ratios[0] + 0.5 + 0.5) / 3)
 
 
 def test_a_listwise_method_is_looked_at_on_prompts_and_its_accuracy_on_pairs(
@@ -265,7 +276,7 @@ def test_a_listwise_method_is_looked_at_on_prompts_and_its_accuracy_on_pairs(
         up = score_by_hand(moved, better) - score_by_hand(reference, better)
         down = score_by_hand(moved, worse) - score_by_hand(reference, worse)
         right += up > down
-    assert accuracy == right / 5
+    assert accuracy == pytest.approx(right / 5)
 
 
 @pytest.mark.parametrize("name", [*METHODS])
@@ -305,9 +316,13 @@ def same_weights(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 @pytest.mark.parametrize(
     ("shown", "lowest"),
-    [([3.0, 1.0, 2.0, 4.0], 1), ([1.0, 2.0, 3.0, 4.0], 0), ([4.0, 3.0, 2.0, 1.0], 3)]
-    # Of two that are equal the first is taken.
-    + [([2.0, 1.0, 1.0, 2.0], 1)],
+    [
+        ([3.0, 1.0, 2.0, 4.0], 1),
+        ([1.0, 2.0, 3.0, 4.0], 0),
+        ([4.0, 3.0, 2.0, 1.0], 3),
+        # Of two that are equal the first is taken.
+        ([2.0, 1.0, 1.0, 2.0], 1),
+    ],
 )
 def test_the_best_weights_are_those_of_the_lowest_look(
     shown: list[float],
@@ -430,22 +445,20 @@ def test_a_listwise_batch_has_one_prompt_at_least(
     assert [len(batch) for batch in seen] == [1, 1]
 
 
-def test_the_share_of_ratios_beyond_the_threshold_is_kept(
+def test_the_share_of_pairs_beyond_the_threshold_is_kept(
     policy: PreTrainedModel, data: Preferences
 ) -> None:
-    # One candidate of the six pairs' twelve has a log-ratio of -6, and exp(6) is beyond exp(5).
+    # One side of one of six pairs has a log-ratio of -6, and exp(6) is beyond exp(5).
     scores = data.log_probs.clone()
     scores[data.pairs[2, 1]] += 6
     far = data._replace(log_probs=scores)
     for name, expected in (
-        ("sigmoid-forward_kl", 1 / 12),
+        ("sigmoid-forward_kl", 1 / 6),
         ("sigmoid-alpha_0.7", 0.0),
         ("sigmoid-reverse_kl", 0.0),
     ):
         options = EVERY_STEP | {"steps": 1, "batch_size": 6}
-        history, _ = train_offline(
-            copy.deepcopy(policy), METHODS[name], 0.1, far, data, **options
-        )
+        history, _ = train_offline(copy.deepcopy(policy), METHODS[name], 0.1, far, data, **options)
         assert history["beyond_threshold"] == pytest.approx([expected])
 
 
@@ -465,7 +478,9 @@ def test_a_run_that_diverges_carries_the_steps_before(
     )
     step = torch.cat(order).tolist().index(5)
     assert step > 0
-    with pytest.raises(TrainingDiverged, match=f"^sigmoid-reverse_kl: .* at step {step} ") as caught:
+    with pytest.raises(
+        TrainingDiverged, match=f"^sigmoid-reverse_kl: .* at step {step} "
+    ) as caught:
         train_offline(
             policy,
             METHODS["sigmoid-reverse_kl"],

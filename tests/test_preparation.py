@@ -142,8 +142,9 @@ def test_each_kind_has_its_prompts_and_so_many_candidates(
 
 
 def test_prompts_are_the_first_words_of_the_reviews(tools: Tools, tmp_path: Path) -> None:
-    assert all(len(prompt.split()) == 4 for prompt in tools.train_prompts)
-    assert len(tools.test_prompts) == 3
+    train, test = preparation.review_texts("tiny")
+    assert tools.train_prompts == [" ".join(text.split()[:4]) for text in train]
+    assert tools.test_prompts == [" ".join(text.split()[:4]) for text in test[:3]]
     assert load_tools(small_study(prompt_words=0), tmp_path).test_prompts == [""] * 3
 
 

@@ -114,12 +114,12 @@ def test_a_beta_that_is_not_above_zero_is_refused(name: str, beta: float) -> Non
         get_study("tiny", **{name: (0.1, beta)})
 
 
-def test_a_study_without_betas_methods_or_seeds_is_refused() -> None:
-    with refused("betas"):
-        get_study("tiny", betas=(), exponential_betas=())
-    for name in ("methods", "seeds"):
-        with refused("a method and a seed"):
-            get_study("tiny", **{name: ()})
+@pytest.mark.parametrize("name", ["methods", "seeds", "betas", "exponential_betas"])
+def test_a_grid_without_values_or_with_one_twice_is_refused(name: str) -> None:
+    twice = ("ipo", "ipo") if name == "methods" else (1, 1)
+    for values in ((), twice):
+        with refused(f"{name} is {values}", "none of them twice"):
+            get_study("tiny", **{name: values})
 
 
 @pytest.mark.parametrize("value", [0, -3])

@@ -25,7 +25,7 @@ from a3lib.study import (
     default_workers,
     grid,
     prepare,
-    read_results,
+    read_rows,
     run_job,
     run_study,
 )
@@ -102,6 +102,12 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def kept(folder: Path, study: Study) -> pd.DataFrame:
+    """The rows that are in the study's folder, in the grid's order."""
+    rows = read_rows(folder)
+    return pd.DataFrame([rows[job] for job in grid(study)])
+
+
 def test_the_grid_goes_through_methods_betas_and_seeds() -> None:
     study = small_study(
         methods=("ipo", "hinge-forward_kl"),
@@ -141,7 +147,8 @@ def test_every_run_has_its_measurements_and_its_history(
     assert [row["losses"][0] for _, row in frame.iloc[1:].iterrows()] == pytest.approx(
         [math.log(2)] * 2, rel=1e-4
     )
-    assert plain_rows(read_results(folder)) == plain_rows(frame)
+    assert plain_rows(kept(folder, study)) == plain_rows(frame)
+    assert plain_rows(pd.read_parquet(folder / "study.parquet")) == plain_rows(frame)
 
 
 def test_a_run_is_the_same_again(done: tuple[Study, Path, pd.DataFrame]) -> None:
@@ -155,10 +162,8 @@ def test_a_finished_study_does_nothing_again(
     done: tuple[Study, Path, pd.DataFrame], jobs_done: list[Job]
 ) -> None:
     study, folder, frame = done
-    before = (folder / "study.parquet").read_bytes()
     again = run_study(study, folder, workers=1)
     assert jobs_done == []
-    assert (folder / "study.parquet").read_bytes() == before
     assert plain_rows(again) == plain_rows(frame)
 
 
@@ -169,7 +174,7 @@ def test_two_processes_find_the_same_rows_as_one(
     prepare(study, tmp_path)
     found = run_study(study, tmp_path, workers=2)
     assert jobs_of(found) == grid(study)
-    assert sorted(jobs_of(read_results(tmp_path))) == sorted(grid(study))
+    assert sorted(read_rows(tmp_path)) == sorted(grid(study))
     for one, two in zip(plain_rows(frame), plain_rows(found), strict=True):
         assert one["texts"] == two["texts"]
         for key in LISTS:
@@ -191,14 +196,37 @@ def test_an_interrupted_grid_keeps_its_rows_and_goes_on(
     monkeypatch.setattr(module, "run_job", third_fails)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, tmp_path, workers=1)
-    assert jobs_of(read_results(tmp_path)) == grid(study)[:2]
+    assert sorted(read_rows(tmp_path)) == sorted(grid(study)[:2])
+    assert not (tmp_path / "study.parquet").exists()
     monkeypatch.setattr(module, "run_job", quick)
     jobs_done.clear()
     found = run_study(study, tmp_path, workers=1)
     assert jobs_done == grid(study)[2:]
     assert jobs_of(found) == grid(study)
-    assert plain_rows(read_results(tmp_path)) == plain_rows(found)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["study.parquet"]
+    assert plain_rows(kept(tmp_path, study)) == plain_rows(found)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["rows", "study.parquet"]
+    assert {file.suffix for file in (tmp_path / "rows").iterdir()} == {".json"}
+
+
+def test_a_row_that_was_cut_off_while_it_was_written_is_done_again(
+    tmp_path: Path, jobs_done: list[Job]
+) -> None:
+    study = small_study()
+    run_study(study, tmp_path, workers=1)
+    file = next((tmp_path / "rows").glob("sft*.json"))
+    file.with_suffix(".part").write_text(file.read_text()[:20])
+    file.unlink()
+    jobs_done.clear()
+    assert jobs_of(run_study(study, tmp_path, workers=1)) == grid(study)
+    assert jobs_done == [Job(SFT, math.inf, 1)]
+
+
+def test_betas_that_are_almost_the_same_are_runs_of_their_own(
+    tmp_path: Path, jobs_done: list[Job]
+) -> None:
+    study = small_study(methods=METHODS[:1], betas=(0.1, 0.1000001))
+    assert jobs_of(run_study(study, tmp_path, workers=1)) == grid(study)
+    assert set(read_rows(tmp_path)) == set(grid(study))
 
 
 def test_rows_are_in_the_order_of_the_grid_whatever_came_first(
@@ -212,11 +240,11 @@ def test_rows_are_in_the_order_of_the_grid_whatever_came_first(
     # A smaller grid in the same folder shows its own rows, and loses none of the others.
     smaller = small_study(seeds=(2,))
     assert jobs_of(run_study(smaller, tmp_path, workers=1)) == grid(smaller)
-    assert len(read_results(tmp_path)) == len(grid(wider))
+    assert len(read_rows(tmp_path)) == len(grid(wider))
 
 
 def test_a_study_without_a_row_has_no_results(tmp_path: Path) -> None:
-    assert read_results(tmp_path).empty
+    assert read_rows(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

@@ -298,3 +298,37 @@ def test_norms_stand_beside_a_steps_own_figures_and_in_the_message_of_divergence
         optimise(optimizer, [2.0, math.nan], step, name="DPO", longest_gradient=1.0)
     assert caught.value.history == {"losses": [8.0], "rewards": [0.5], "gradient_norms": [2.0]}
     assert parameter.item() == pytest.approx(3.75, abs=1e-5)
+
+
+def test_an_infinite_gradient_of_a_finite_loss_ends_training_before_the_weights_change() -> None:
+    parameter, optimizer = scalar()
+    # The slope of a square root at 0 is infinite.
+    with pytest.raises(TrainingDiverged, match="the gradient norm is inf at step 0"):
+        optimise(
+            optimizer,
+            [4.0],
+            lambda target: ((parameter - target).sqrt() + parameter, {}),
+            name="DPO",
+            longest_gradient=1.0,
+        )
+    assert parameter.item() == 4.0
+
+
+def test_scaled_gradients_are_cut_as_plain_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Mixed precision's scaling is on with CUDA only, but works on any device.
+    plain = torch.amp.GradScaler
+    found = []
+    for scale in (None, 1024.0):
+        if scale is not None:
+            monkeypatch.setattr(
+                torch.amp, "GradScaler", lambda enabled, scale=scale: plain("cpu", init_scale=scale)
+            )
+        parameter, optimizer = scalar()
+
+        def step(target: float, value: Tensor = parameter) -> tuple[Tensor, dict[str, Tensor]]:
+            return (value - target) ** 2, {}
+
+        history = optimise(optimizer, [0.0, 3.5], step, name="test", longest_gradient=2.0)
+        found.append((parameter.item(), history))
+    assert found[0][1]["gradient_norms"] == [8.0, pytest.approx(0.0, abs=1e-5)]
+    assert found[0] == found[1]
