@@ -27,6 +27,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from a3lib.sft import perplexity
 from a3lib.tinyworld.grammar import Review, write_reviews
 
 VOCABULARY_SIZE = 800
@@ -160,25 +161,6 @@ def train_policy(
     )
 
 
-@torch.no_grad()
-def perplexity(
-    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, reviews: list[Review]
-) -> float:
-    """Return exp of the mean negative log-likelihood per token, the end token included."""
-    total, tokens = 0.0, 0
-    for start in range(0, len(reviews), BATCH_SIZE):
-        rows = [
-            torch.tensor([*tokenizer.encode(review.text), tokenizer.eos_token_id][:MAXIMUM_LENGTH])
-            for review in reviews[start : start + BATCH_SIZE]
-        ]
-        input_ids = pad_sequence(rows, batch_first=True, padding_value=tokenizer.eos_token_id)
-        labels = pad_sequence(rows, batch_first=True, padding_value=-100)[:, 1:]
-        logits = model(input_ids=input_ids).logits[:, :-1]
-        total += F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
-        tokens += int((labels != -100).sum())
-    return math.exp(total / tokens)
-
-
 def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> dict[str, Tensor]:
     """Return `input_ids` and `attention_mask` (B, T), cut to the classifier's length."""
     encoded = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
@@ -305,11 +287,13 @@ def build(folder: Path, policy_steps: int = 900, classifier_steps: int = 400) ->
         "whole reviews": [review.text for review in held_out],
         "the first 24 words": [first_words(review.text, 24) for review in held_out],
     }
+    texts = scores["whole reviews"]
+    found = perplexity(policy, policy_tokenizer, texts, max_length=MAXIMUM_LENGTH)
     figures = {
         "policy parameters": f"{policy.num_parameters():,}",
         "classifier parameters": f"{classifier.num_parameters():,}",
         "vocabulary": f"{len(policy_tokenizer)} tokens",
-        "policy perplexity per token": f"{perplexity(policy, policy_tokenizer, held_out):.3f}",
+        "policy perplexity per token": f"{found:.3f}",
     }
     tables = {}
     for name, inputs in scores.items():

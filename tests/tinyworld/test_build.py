@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from a3lib.models import load_policy, load_reward_model, load_tokenizer
 from a3lib.tinyworld import build, grammar
@@ -24,7 +23,6 @@ from a3lib.tinyworld.build import (
     encode_texts,
     first_words,
     learning_rate_scale,
-    perplexity,
     positive_probabilities,
     shuffled_batches,
     write_card,
@@ -209,36 +207,6 @@ def test_the_learning_rate_warms_up_and_then_falls_to_zero() -> None:
 
 
 # Measuring
-
-
-def small_policy(vocabulary: int) -> GPT2LMHeadModel:
-    torch.manual_seed(0)
-    size = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": MAXIMUM_LENGTH}
-    return GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, **size)).eval()
-
-
-def test_a_policy_that_knows_nothing_has_the_vocabulary_as_its_perplexity() -> None:
-    tokenizer = build_policy_tokenizer(TEXTS)
-    policy = small_policy(len(tokenizer))
-    torch.nn.init.zeros_(policy.transformer.wte.weight)
-    reviews = grammar.write_reviews(5, 62)
-    assert perplexity(policy, tokenizer, reviews) == pytest.approx(len(tokenizer), rel=1e-4)
-
-
-@torch.no_grad()
-def test_perplexity_counts_each_token_once_and_the_end_token_too() -> None:
-    tokenizer = build_policy_tokenizer(TEXTS)
-    policy = small_policy(len(tokenizer))
-    policy.transformer.wte.weight *= 20
-    reviews = [*grammar.write_reviews(5, 63), grammar.Review("good " * 200, 1)]
-    scores = []
-    for review in reviews:
-        ids = [*tokenizer(review.text)["input_ids"], tokenizer.eos_token_id][:MAXIMUM_LENGTH]
-        logits = policy(input_ids=torch.tensor([ids])).logits[0].double()
-        for position, token in enumerate(ids[1:]):
-            scores.append(float(logits[position, token] - logits[position].logsumexp(0)))
-    expected = math.exp(-math.fsum(scores) / len(scores))
-    assert perplexity(policy, tokenizer, reviews) == pytest.approx(expected, rel=1e-4)
 
 
 def test_probabilities_are_those_of_the_positive_label_in_order(built: Built) -> None:

@@ -15,14 +15,15 @@ from a3lib.generation import Rollout
 from a3lib.metrics import naturalness
 from a3lib.models import load_policy, load_reward_model, load_tokenizer
 from a3lib.rewards import positive_probability
+from a3lib.sft import perplexity
 from a3lib.tables import seed_texts
 from a3lib.tinyworld import POLICY_FOLDER, REWARD_MODEL_FOLDER
 from a3lib.tinyworld.build import (
+    MAXIMUM_LENGTH,
     accuracy,
     calibration_bins,
     calibration_error,
     first_words,
-    perplexity,
 )
 from a3lib.tinyworld.grammar import write_reviews
 from a3lib.training import continue_reviews
@@ -174,7 +175,12 @@ def test_the_policys_perplexity_is_that_of_a_grammar_and_as_the_card_says(
     world: World, card: str
 ) -> None:
     reviews = write_reviews(150, POLICY_SEED)
-    found = perplexity(world.policy, world.tokenizer, reviews)
+    found = perplexity(
+        world.policy,
+        world.tokenizer,
+        [review.text for review in reviews],
+        max_length=MAXIMUM_LENGTH,
+    )
     assert 1.5 < found < 2.2
     assert found == pytest.approx(figure(card, "policy perplexity per token"), rel=0.05)
 
