@@ -58,7 +58,8 @@ def candidates_table(rows: Dataset, caption: str = "", count: int = 2) -> Table:
     """Return the first prompts of a preference data set with their candidates, the best first."""
     found = []
     for row in rows.select(range(min(count, len(rows)))).to_list():
-        ranked = sorted(zip(row["rewards"], row["completions"], strict=True), reverse=True)
+        scored = zip(row["rewards"], row["completions"], strict=True)
+        ranked = sorted(scored, key=lambda pair: -pair[0])
         found += [
             {"prompt": row["prompt"], "candidate": text, "reward": f"{reward:.2f}"}
             for reward, text in ranked

@@ -380,3 +380,14 @@ def test_a_figure_that_does_not_vary_has_intervals_of_no_length() -> None:
     plots.frontier(make_curves(pd.DataFrame(rows)))
     assert plots.reach(Estimate(1.0, 1.0 + 1e-16, 1.0 - 1e-16)) == [[0.0], [0.0]]
     assert plots.reach(Estimate(0.5, 0.25, 1.0)) == [[0.25], [0.5]]
+
+
+def test_divergence_scores_draw_each_score_over_the_log_ratio() -> None:
+    ratios, scores = [-1.0, 0.0, 1.0], {"one": [-2.0, 0.0, 1.0], "two": [-1.0, 0.0, 0.5]}
+    (axes,) = plots.divergence_scores(ratios, scores).axes
+    drawn = {line.get_label(): line for line in axes.lines if line.get_label() in scores}
+    for name, values in scores.items():
+        assert list(drawn[name].get_xdata()) == ratios
+        assert list(drawn[name].get_ydata()) == values
+    assert legend_texts(axes) == ["one", "two"]
+    assert "nats" in axes.get_xlabel() and axes.get_ylabel() == "score s(u)"

@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from a3lib.models import load_tokenizer
 from a3lib.profiles import get_profile
 from a3lib.tables import (
     alpha_verdict,
+    candidates_table,
     examples_table,
     format_figure,
     measured_naturalness,
@@ -229,3 +231,32 @@ def test_a_run_that_has_just_begun_has_empty_tables() -> None:
         2,
         2,
     ]
+
+
+def test_candidates_stand_under_their_prompt_with_the_best_first() -> None:
+    rows = Dataset.from_list(
+        [
+            {
+                "prompt": "I saw",
+                "completions": [" it.", " <b>.", " on."],
+                "rewards": [0.2, 0.9, 0.5],
+            },
+            {
+                "prompt": "It is",
+                "completions": [" so.", " me.", " he."],
+                "rewards": [0.1, 0.1, 0.3],
+            },
+            {"prompt": "Never", "completions": [" a.", " b.", " c."], "rewards": [0.1, 0.2, 0.3]},
+        ]
+    )
+    table = candidates_table(rows, "Two prompts")
+    assert table.frame.to_numpy().tolist() == [
+        ["I saw", " <b>.", "0.90"],
+        ["I saw", " on.", "0.50"],
+        ["I saw", " it.", "0.20"],
+        ["It is", " he.", "0.30"],
+        ["It is", " so.", "0.10"],
+        ["It is", " me.", "0.10"],
+    ]
+    assert "&lt;b&gt;" in table._repr_html_()
+    assert len(candidates_table(rows, count=9).frame) == 9
