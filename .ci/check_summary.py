@@ -35,6 +35,13 @@ def unmet(summary: dict[str, Any]) -> list[str]:
             f"{name}: test loss is at most ln 2 - 0.05": found["test_loss"] <= math.log(2) - 0.05,
             f"{name}: reward is 0.10 above the baseline": found["reward"] >= base["reward"] + 0.10,
         }
+    for found in summary["study"]["best"]:
+        name = f"section 6, {found['method']}"
+        promises |= {
+            f"{name}: every loss and gradient is finite": found["finite"],
+            f"{name}: the held-out loss falls": found["held_out_end"] < found["held_out_start"],
+            f"{name}: reward is 0.10 above the untrained policy's": found["gain"] >= 0.10,
+        }
     return [promise for promise, kept in promises.items() if not kept]
 
 

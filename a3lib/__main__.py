@@ -78,7 +78,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 def add_study(commands: Any) -> None:
     """Add the command `study`, with an option for every field of a study."""
-    study = commands.add_parser("study", help="compare preference losses over a grid of runs")
+    study = commands.add_parser(
+        "study",
+        help="compare preference losses over a grid of runs",
+        epilog="What each setting means stands in a3lib/studies.py. Lists are separated by commas.",
+    )
     study.add_argument("--profile", choices=["auto", *STUDIES], default="auto")
     study.add_argument("--name", default="study", help="it is made and continued in runs/NAME")
     study.add_argument("--workers", type=int, help="processes (default: one a core, 1 on a GPU)")
@@ -88,8 +92,15 @@ def add_study(commands: Any) -> None:
             f"--{field.name.replace('_', '-')}",
             type=FIELD_READERS.get(field.type, field.type),
             metavar=field.name.split("_")[-1].upper(),
-            help="see a3lib/studies.py",
+            help=f"default for tiny: {shown(getattr(STUDIES['tiny'], field.name))}",
         )
+
+
+def shown(value: Any) -> str:
+    """Return a setting as it is written on the command line, and a checkpoint folder's name."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return Path(value).name if isinstance(value, str) else str(value)
 
 
 def study(arguments: argparse.Namespace) -> str:

@@ -18,8 +18,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLES = ("-", "--", "-.", ":")
 SMOOTHING_STEPS = 10
 MARKERS = ("o", "s", "^", "D", "v", "P")
-# A parabola through fewer points than this, or fewer betas, says more about noise than anything.
-POINTS_FOR_A_FIT, BETAS_FOR_A_FIT = 8, 4
+# A parabola through fewer points or betas than this, or across a wider gap (a share of the range)
+# between neighbours, says more about noise than about the method.
+POINTS_FOR_A_FIT, BETAS_FOR_A_FIT, GAP_IN_A_FIT = 8, 4, 0.4
 AXES_NAMES = {"entropy": "predictive entropy, nats per token", "kl": "KL to SFT, nats per token"}
 
 # The rewards that the handout names: too low (a high alpha), REINFORCE's goal, a good alpha's goal.
@@ -168,6 +169,8 @@ def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, colour: str, style: str) ->
         return
     scale, back = (np.log, np.exp) if x == "kl" else (np.positive, np.positive)
     horizontal = scale(runs[x].to_numpy(dtype=float))
+    if np.diff(np.sort(horizontal)).max() > GAP_IN_A_FIT * np.ptp(horizontal):
+        return
     fit = np.polynomial.Polynomial.fit(horizontal, runs["reward"].to_numpy(dtype=float), 2)
     line = np.linspace(horizontal.min(), horizontal.max(), 100)
     axes.plot(back(line), fit(line), style, color=colour, linewidth=1.2, alpha=0.8)

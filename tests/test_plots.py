@@ -301,9 +301,20 @@ def test_there_is_no_fit_below_eight_points_or_four_betas(
     assert len(fits(pd.DataFrame(rows))) == drawn
 
 
+def test_there_is_no_fit_across_a_wide_gap() -> None:
+    frame = pd.DataFrame([*sft_rows(noise=0.05), *curve_rows("ipo", 1.2, noise=0.05)])
+    trained = frame["method"] == "ipo"
+    for widest, drawn in ((0.35, 1), (0.45, 0)):
+        places = np.linspace(1 - widest, 0, trained.sum() - 1)
+        frame.loc[trained, "entropy"] = 1 + np.append(places, 1.0)
+        assert len(fits(frame)) == drawn
+
+
 def test_the_fit_is_the_parabola_through_the_runs() -> None:
     frame = pd.DataFrame([*sft_rows(noise=0.05), *curve_rows("ipo", 1.2, noise=0.05)])
-    runs = frame[frame["method"] == "ipo"]
+    trained = frame["method"] == "ipo"
+    frame.loc[trained, "kl"] = np.geomspace(0.1, 1.1, trained.sum())
+    runs = frame[trained]
     # Rewards that are a parabola in entropy, and in the logarithm of KL.
     for x, scale in (("entropy", np.asarray), ("kl", np.log)):
         bent = frame.copy()

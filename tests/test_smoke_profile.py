@@ -58,11 +58,12 @@ def hub_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-def run_smoke(environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the whole notebook with the profile as it stands."""
-    command = [sys.executable, "-m", "a3lib", "run", "--profile", "smoke", "--name", "smoke"]
+def run_smoke(
+    environment: dict[str, str], folder: Path, command: str = "run", *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, the whole notebook if no other is named, with the profile as it stands."""
     return subprocess.run(
-        [*command, "--notebook", str(ROOT / "A3.ipynb")],
+        [sys.executable, "-m", "a3lib", command, "--profile", "smoke", "--name", "smoke", *options],
         env=environment | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
         cwd=folder,
         capture_output=True,
@@ -82,7 +83,7 @@ def test_smoke_profile_runs_against_the_hub(hub_folders: dict[str, Path], tmp_pa
     }
     with serve_hub(models=models, datasets=data) as hub:
         environment = client_environment(hub.endpoint, tmp_path / "home")
-        done = run_smoke(environment, tmp_path)
+        done = run_smoke(environment, tmp_path, "run", "--notebook", str(ROOT / "A3.ipynb"))
         asked = " ".join(request.path for request in hub.requests if request.status == 200)
     assert done.returncode == 0, done.stderr[-2000:]
     assert all(name in asked for name in [*models, *data])
@@ -95,9 +96,31 @@ def test_smoke_profile_runs_against_the_hub(hub_folders: dict[str, Path], tmp_pa
     assert (tmp_path / "runs/smoke/A3.html").stat().st_size > 100_000
 
 
+def test_the_smoke_study_runs_against_the_hub(hub_folders: dict[str, Path], tmp_path: Path) -> None:
+    models = {
+        "lvwerra/gpt2-imdb": hub_folders["policy"],
+        "lvwerra/distilbert-imdb": hub_folders["reward"],
+    }
+    data = {"stanfordnlp/imdb": hub_folders["reviews"]}
+    with serve_hub(models=models, datasets=data) as hub:
+        environment = client_environment(hub.endpoint, tmp_path / "home")
+        methods = "sigmoid-alpha_0.5,hinge-forward_kl,rrhf,rso"
+        options = ("--methods", methods, "--sft-steps", "3", "--workers", "1")
+        done = run_smoke(environment, tmp_path, "study", *options)
+        asked = " ".join(request.path for request in hub.requests if request.status == 200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert all(name in asked for name in [*models, *data])
+    summary = json.loads((tmp_path / "runs/smoke/summary.json").read_text())
+    assert (summary["runs"], summary["diverged"]) == (9, [])
+    assert [found["naturalness"] for found in summary["best"]] == [None] * 4
+    # 3 steps on a policy that knows nothing already help.
+    assert summary["made"]["sft"]["perplexity_after"] < summary["made"]["sft"]["perplexity_before"]
+
+
 def test_unreachable_hub_is_one_line_with_the_way_out(tmp_path: Path) -> None:
     environment = client_environment("http://127.0.0.1:9", tmp_path / "home")
-    done = run_smoke({**os.environ, **environment}, tmp_path)
+    notebook = str(ROOT / "A3.ipynb")
+    done = run_smoke({**os.environ, **environment}, tmp_path, "run", "--notebook", notebook)
     assert done.returncode == 1
     message = done.stderr.strip().splitlines()[-1]
     assert message.startswith("a3lib: The reviews 'stanfordnlp/imdb' cannot be loaded")
