@@ -97,8 +97,8 @@ def alpha_verdict(
 
 
 def format_figure(value: Any) -> str:
-    """Return a number with three decimals, and a dash for None."""
-    if value is None:
+    """Return a number with three decimals, and a dash for None and NaN."""
+    if value is None or value != value:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 

@@ -1,5 +1,6 @@
 """Tables: seeds apart from continuations, the verdicts' boundaries, and columns that line up."""
 
+import math
 from typing import Any
 
 import pytest
@@ -150,7 +151,8 @@ def test_verdicts_on_alpha(
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (0.12345, "0.123"), (2.0, "2.000"), (3, "3"), ("a", "a")]
+    ("value", "text"),
+    [(None, "-"), (math.nan, "-"), (0.12345, "0.123"), (2.0, "2.000"), (3, "3"), ("a", "a")],
 )
 def test_figures_have_three_decimals_and_none_is_a_dash(value: Any, text: str) -> None:
     assert format_figure(value) == text
