@@ -161,7 +161,8 @@ def matched_table(curves: Curves, target: float, methods: Sequence[str]) -> pd.D
             found = estimate(over_seeds(values, curves.seed_draws))
             # The others are not means over prompts, so an interval would be too narrow.
             row[name] = found if name in ("entropy", "kl") else found.value
-            row["seeds"] = int(np.isfinite(values[:, 0]).sum())
+            if name == "entropy":
+                row["seeds"] = int(np.isfinite(values[:, 0]).sum())
         rows.append(row)
     frame = pd.DataFrame(rows)
     order = frame["entropy"].map(lambda found: found.value).sort_values(ascending=False).index

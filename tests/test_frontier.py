@@ -562,3 +562,12 @@ def test_a_method_whose_runs_all_diverged_has_no_figures_and_is_not_finite(tmp_p
         found = best_runs(runs).set_index("method").loc["slic"]
         assert math.isnan(found["beta"]) and math.isnan(found["gain"])
         assert not found["finite"] and found["runs"] == 3
+
+
+def test_a_figure_that_no_run_has_does_not_hide_the_others_at_a_matched_reward() -> None:
+    frame = study_of({"ipo": 1.2})
+    frame["naturalness"] = None
+    (row,) = matched_table(make_curves(frame, 20), 0.7, ["ipo"]).to_dict("records")
+    assert row["seeds"] == len(SEEDS)
+    assert row["entropy"].value == pytest.approx(entropy_at(1.2, 0.7))
+    assert math.isnan(row["naturalness"])
