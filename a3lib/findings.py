@@ -69,12 +69,19 @@ def matched_text(table: pd.DataFrame) -> str:
 
 
 def most_entropy(table: pd.DataFrame, target: float) -> str:
-    """Say which method keeps most entropy at a reward, from its table."""
+    """Say which method keeps most entropy at a reward, from its table, and how clearly."""
     first = table.iloc[0]
+    near = [row["method"] for _, row in table.iloc[1:].iterrows() if overlap(row, first)]
     return (
         f"At reward {target:g}, {first['method']} keeps most entropy: {first['entropy']} nats a "
-        f"token, at a KL of {first['kl']}."
+        f"token, at a KL of {first['kl']}"
+        + (f"; the intervals of {', '.join(near)} overlap with it." if near else ".")
     )
+
+
+def overlap(one: pd.Series, other: pd.Series) -> bool:
+    """Say whether the entropies of two methods have intervals that overlap."""
+    return one["entropy"].high >= other["entropy"].low
 
 
 def plain(value: Any) -> Any:

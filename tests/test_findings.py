@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from synthetic_runs import study_of
 
-from a3lib.findings import plain, write_findings
+from a3lib.findings import most_entropy, plain, write_findings
 from a3lib.frontier import Estimate, make_curves, verdict
 from a3lib.methods import ORDERED_DIVERGENCES
 from a3lib.studies import get_study
@@ -141,3 +141,19 @@ def test_a_study_whose_runs_all_diverged_says_so_and_draws_nothing(tmp_path: Pat
     text = write_findings(get_study("tiny"), pd.DataFrame(rows), tmp_path, {})
     assert "6 runs, 3 of them diverged" in text
     assert not (tmp_path / "figures").exists()
+
+
+def test_the_method_that_keeps_most_entropy_is_named_with_those_that_overlap() -> None:
+    figures = {"a": (1.0, 0.8, 1.2), "b": (0.9, 0.7, 0.8), "c": (0.5, 0.4, 0.79)}
+    table = pd.DataFrame(
+        [
+            {"method": name, "entropy": Estimate(*found), "kl": Estimate(0.5, 0.25, 0.75)}
+            for name, found in figures.items()
+        ]
+    )
+    sentence = most_entropy(table, 0.8)
+    assert sentence == (
+        "At reward 0.8, a keeps most entropy: 1.000 [0.800, 1.200] nats a token, at a KL of "
+        "0.500 [0.250, 0.750]; the intervals of b overlap with it."
+    )
+    assert most_entropy(table.iloc[[0, 2]], 0.8).endswith("0.500 [0.250, 0.750].")

@@ -88,9 +88,11 @@ def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_runs: list[Path])
     assert set(summary["reinforce"]) == {"reward", "rewards", "naturalness"}
     assert {"alpha", "reward", "kl_divergences", "naturalness"} <= set(summary["kl"][0])
     assert {"beta", "losses", "test_loss", "reward"} <= set(summary["dpo"][0])
-    assert set(summary["seconds"]) == {"baseline", "reinforce", "kl", "dpo"}
+    assert {"gain", "held_out_end", "finite"} <= set(summary["study"]["best"][0])
+    assert set(summary["seconds"]) == {"baseline", "reinforce", "kl", "dpo", "study"}
     figures = {file.name for file in (folder / "figures").iterdir()}
     names = ("baseline_rewards", "reinforce_reward", "kl_and_reward", "dpo_loss")
+    names += ("divergence_scores", "study_reward_entropy", "study_reward_kl", "study_training")
     assert {f"{name}.{ending}" for name in names for ending in ("png", "pdf")} <= figures
     page = (folder / "A3.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in page and "average reward on the test set" in page
