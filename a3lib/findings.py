@@ -31,27 +31,36 @@ from a3lib.tables import format_figure, text_table
 
 BEST_COLUMNS = {
     "method": "method",
-    "knob": "beta or its like",
+    "knob": "beta",
     "reward": "reward",
     "gain": "gain",
     "entropy": "entropy",
     "kl": "KL",
     "naturalness": "natural",
-    "held_out_start": "held-out at start",
-    "held_out_end": "at end",
-    "stopped_step": "lowest at step",
+    "held_out": "held-out loss",
+    "stopped_step": "lowest",
     "accuracy": "accuracy",
-    "beyond": "beyond exp",
+    "beyond": "beyond",
     "finite": "finite",
 }
 MATCHED_COLUMNS = ("method", "entropy", "unigram_entropy", "kl", "naturalness", "seeds")
 
 
 def best_table(best: pd.DataFrame) -> str:
-    """Return each method at its best beta as a table in plain text."""
-    chosen = best[list(BEST_COLUMNS)].astype(object)
-    chosen["finite"] = chosen["finite"].map({True: "yes", False: "NO"})
-    rows = chosen.where(chosen.notna(), None).to_numpy().tolist()
+    """Return each method at its best beta as a table in plain text, narrow enough for a page.
+
+    beta is the method's own number; `lowest` the step of the lowest held-out loss; `beyond` the
+    share of pairs with a side on the line that continues an exponential.
+    """
+    shown = best.assign(
+        held_out=[
+            f"{start:.3f} to {end:.3f}"
+            for start, end in zip(best["held_out_start"], best["held_out_end"], strict=True)
+        ],
+        stopped_step=[f"{step:.0f}" for step in best["stopped_step"]],
+        finite=["yes" if finite else "NO" for finite in best["finite"]],
+    )
+    rows = shown[list(BEST_COLUMNS)].astype(object).to_numpy().tolist()
     return text_table([*BEST_COLUMNS.values()], rows)
 
 
