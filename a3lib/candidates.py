@@ -25,6 +25,7 @@ from a3lib.profiles import SamplingConfig
 from a3lib.training import batches, progress
 
 DATA_FILE, SETTINGS_FILE, CARD_FILE = "candidates.parquet", "settings.json", "README.md"
+COLUMNS = ("prompt", "prompt_ids", "completion_ids", "completions", "rewards")
 SAMPLING_BATCH = 256
 # Takes texts and the prompts that they begin with, returns P(positive), (B,).
 RewardOf = Callable[[list[str], list[str]], Tensor]
@@ -116,7 +117,6 @@ def sample_candidates(
 
     Raises InputError where no prompt is left; `reward_of` raises where a reward is not a number.
     """
-    prompt_ids = prompt_tokens(prompts, tokenizer)
     completion_ids: list[list[int]] = []
     completions: list[str] = []
     rewards: list[float] = []
@@ -131,14 +131,15 @@ def sample_candidates(
         whole = [prompt + text for prompt, text in zip(batch, texts, strict=True)]
         rewards += reward_of(whole, [*batch]).tolist()
     rows: list[dict[str, Any]] = [
-        {
-            "prompt": prompt,
-            "prompt_ids": prompt_ids[number],
-            "completion_ids": completion_ids[number * candidates : (number + 1) * candidates],
-            "completions": completions[number * candidates : (number + 1) * candidates],
-            "rewards": rewards[number * candidates : (number + 1) * candidates],
-        }
-        for number, prompt in enumerate(prompts)
+        dict(zip(COLUMNS, row, strict=True))
+        for row in zip(
+            prompts,
+            prompt_tokens(prompts, tokenizer),
+            batches(completion_ids, candidates),
+            batches(completions, candidates),
+            batches(rewards, candidates),
+            strict=True,
+        )
     ]
     kept = [row for row in rows if any(text.strip() for text in row["completions"])]
     if not kept:

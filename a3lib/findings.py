@@ -2,9 +2,7 @@
 
 import json
 import math
-import platform
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from a3lib.frontier import (
     verdict,
 )
 from a3lib.plots import frontier, save_figure, training_curves
-from a3lib.runs import LIBRARIES
+from a3lib.runs import versions
 from a3lib.studies import Study
 from a3lib.tables import format_figure, text_table
 
@@ -161,8 +159,7 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
     verdicts = {link: verdict(curves, link) for link in links}
     summary = {
         "settings": asdict(study),
-        "versions": {"python": platform.python_version()}
-        | {library: version(library) for library in LIBRARIES},
+        "versions": versions(),
         "made": made,
         "runs": len(runs),
         "diverged": failed["failed"].tolist(),

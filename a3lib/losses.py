@@ -201,6 +201,12 @@ def preference_loss(
     return torch.lerp(right, wrong, label_smoothing) if label_smoothing else right
 
 
+def check_target_weight(target_weight: float) -> None:
+    """Raise ValueError for a weight of the target's likelihood that is not from 0 on."""
+    if not 0 <= target_weight < math.inf:
+        raise ValueError(f"target_weight is {target_weight}; give a number from 0 on.")
+
+
 def slic_loss(
     policy_chosen: Tensor,
     policy_rejected: Tensor,
@@ -222,8 +228,7 @@ def slic_loss(
     )
     if not 0 < delta < math.inf:
         raise ValueError(f"delta is {delta}; give a number above 0.")
-    if not 0 <= target_weight < math.inf:
-        raise ValueError(f"target_weight is {target_weight}; give a number from 0 on.")
+    check_target_weight(target_weight)
     ranking = (delta - policy_chosen + policy_rejected).clamp(min=0)
     return ranking - target_weight * policy_target
 
@@ -251,8 +256,7 @@ def rrhf_loss(
         raise ValueError(f"log_probs have shape {tuple(log_probs.shape)}; give (B, K).")
     if not bool((lengths > 0).all()):
         raise ValueError("A completion has length 0; leave out candidates without a token.")
-    if not 0 <= target_weight < math.inf:
-        raise ValueError(f"target_weight is {target_weight}; give a number from 0 on.")
+    check_target_weight(target_weight)
     lengths = lengths.to(log_probs.dtype)
     scores = log_probs / lengths**length_exponent
     # [b, i, j]: candidate j is better than i, and how far i is ahead of it all the same.

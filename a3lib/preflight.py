@@ -172,8 +172,7 @@ def estimate_study(profile: Profile, seconds: dict[str, float]) -> float:
     step = seconds["reinforce"] * 2 * study.batch_size / profile.batch_size
     sampled = runs * study.test_prompts + study.prompts * study.candidates
     if any(find_method(name).data == "rejection" for name in study.methods):
-        prompts = study.prompts * study.candidates // study.rejection_accepted
-        sampled += prompts * study.rejection_candidates
+        sampled += study.rejection_prompts * study.rejection_candidates
     return runs * study.steps * step + sampled / profile.batch_size * seconds["evaluation"]
 
 

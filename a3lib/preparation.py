@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.candidates import (
+    Candidates,
     RewardOf,
     as_tensors,
     check_same_settings,
@@ -154,8 +155,7 @@ def candidate_rows(study: Study, folder: Path, tools: Tools, kind: str, seed: in
     if kind == "held_out":
         start, prompts = 0, study.held_out_prompts
     elif kind == "rejection":
-        prompts = max(1, min(prompts, prompts * candidates // study.rejection_accepted))
-        candidates = study.rejection_candidates
+        prompts, candidates = study.rejection_prompts, study.rejection_candidates
     chosen = tools.train_prompts[start : start + prompts]
     settings = tools.identity | {
         "prompt_words": study.prompt_words,
@@ -186,8 +186,10 @@ def candidate_rows(study: Study, folder: Path, tools: Tools, kind: str, seed: in
 
 
 @cache
-def load_preferences(study: Study, folder: Path, kind: str, seed: int) -> Preferences:
-    """Return a seed's candidates with their pairs and the reference's scores, once a process.
+def load_candidate_pairs(
+    study: Study, folder: Path, kind: str, seed: int
+) -> tuple[Candidates, Tensor]:
+    """Return a seed's candidates and their pairs (N, 2), once a process.
 
     Raises InputError where no pair is left because all candidates of each prompt are equal.
     """
@@ -211,10 +213,20 @@ def load_preferences(study: Study, folder: Path, kind: str, seed: int) -> Prefer
             "prompts or a higher temperature."
         )
     device = tools.reference.device
-    candidates = candidates.to(device)
-    return Preferences(candidates, pairs.to(device), score_candidates(tools.reference, candidates))
+    return candidates.to(device), pairs.to(device)
 
 
-def acceptance_rate(preferences: Preferences, beta: float) -> float:
-    """Return the share of candidates that rejection sampling's first round accepts on average."""
-    return acceptance_probability(preferences.candidates.rewards, beta).mean().item()
+@cache
+def load_preferences(study: Study, folder: Path, kind: str, seed: int) -> Preferences:
+    """Return `load_candidate_pairs` with the reference's scores, once a process."""
+    candidates, pairs = load_candidate_pairs(study, folder, kind, seed)
+    scores = score_candidates(load_tools(study, folder).reference, candidates)
+    return Preferences(candidates, pairs, scores)
+
+
+def acceptance_rate(rewards: Tensor, beta: float) -> float:
+    """Return the share of candidates that rejection sampling's first round accepts on average.
+
+    rewards (P, K).
+    """
+    return acceptance_probability(rewards, beta).mean().item()

@@ -113,6 +113,11 @@ PROFILES = {
 }
 
 
+def name_of_auto() -> str:
+    """Return the profile that fits this machine: `t4` with a CUDA device and `tiny` without."""
+    return "t4" if torch.cuda.is_available() else "tiny"
+
+
 def get_profile(name: str = "auto", **overrides: Any) -> Profile:
     """Return the named profile with some fields replaced; an override of None is left out.
 
@@ -124,8 +129,7 @@ def get_profile(name: str = "auto", **overrides: Any) -> Profile:
     chosen = {key: value for key, value in overrides.items() if value is not None}
     chosen |= json.loads(os.environ.get(SETTINGS_VARIABLE, "{}"))
     name = chosen.pop("profile", name)
-    if name == "auto":
-        name = "t4" if torch.cuda.is_available() else "tiny"
+    name = name_of_auto() if name == "auto" else name
     if name not in PROFILES:
         raise InputError(f"There is no profile {name!r}; take one of auto, {', '.join(PROFILES)}.")
     known = {field.name for field in fields(Profile)} - {"name"}

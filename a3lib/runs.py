@@ -24,6 +24,11 @@ def run_folder(name: str) -> Path:
     return Path(os.environ.get(RUN_FOLDER_VARIABLE, str(Path("runs") / name)))
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
 class Run:
     """Collects the results of a run and writes them down as they come.
 
@@ -37,8 +42,7 @@ class Run:
         self.summary: dict[str, Any] = {
             "profile": profile.name,
             "settings": asdict(profile),
-            "versions": {"python": platform.python_version()}
-            | {library: version(library) for library in LIBRARIES},
+            "versions": versions(),
             "seconds": {},
         }
         self._section = ""

@@ -4,12 +4,10 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import torch
-
 from a3lib.errors import InputError
 from a3lib.methods import METHODS, find_method
 from a3lib.preferences import check_pairing
-from a3lib.profiles import MAX_NEW_TOKENS, PROFILES, TINY, Profile
+from a3lib.profiles import MAX_NEW_TOKENS, PROFILES, TINY, Profile, name_of_auto
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,12 @@ class Study:
     def has_grammar(self) -> bool:
         """Whether the texts come from the tiny world, so that naturalness can be measured."""
         return self.reviews == TINY
+
+    @property
+    def rejection_prompts(self) -> int:
+        """How many prompts give as many pairs by rejection sampling as all do without it."""
+        wanted = self.prompts * self.candidates // self.rejection_accepted
+        return max(1, min(self.prompts, wanted))
 
     def betas_of(self, divergence: str) -> tuple[float, ...]:
         """Return the grid of a divergence."""
@@ -128,8 +132,7 @@ def get_study(name: str = "auto", *, debug: bool = False, **overrides: Any) -> S
 
     Raises InputError for an unknown name or field, and for a value that makes no sense.
     """
-    if name == "auto":
-        name = "t4" if torch.cuda.is_available() else "tiny"
+    name = name_of_auto() if name == "auto" else name
     if name not in STUDIES:
         raise InputError(f"There is no study {name!r}; take one of auto, {', '.join(STUDIES)}.")
     chosen = {key: value for key, value in overrides.items() if value is not None}

@@ -31,6 +31,7 @@ from a3lib.offline import measure_policy, train_offline
 from a3lib.preparation import (
     Tools,
     acceptance_rate,
+    load_candidate_pairs,
     load_preferences,
     load_tools,
     make_sft_policy,
@@ -219,14 +220,16 @@ def prepare(study: Study, folder: Path) -> dict[str, Any]:
     claim_folder(study, folder, tools.identity)
     for seed in study.seeds:
         for kind in ("held_out", *sorted({find_method(name).data for name in study.methods})):
-            data = load_preferences(study, folder, kind, seed)
+            # Without the reference's scores, which each process of the grid computes for itself.
+            candidates, pairs = load_candidate_pairs(study, folder, kind, seed)
+            rewards = candidates.rewards
             made[f"{kind}, seed {seed}"] = {
-                "candidates": data.candidates.rewards.numel(),
-                "mean_reward": data.candidates.rewards.mean().item(),
-                "pairs": len(data.pairs),
+                "candidates": rewards.numel(),
+                "mean_reward": rewards.mean().item(),
+                "pairs": len(pairs),
             }
             if kind == "rejection":
-                rate = acceptance_rate(data, study.rejection_beta)
+                rate = acceptance_rate(rewards, study.rejection_beta)
                 made[f"{kind}, seed {seed}"]["acceptance_rate"] = rate
     return made
 

@@ -19,6 +19,7 @@ from a3lib.preparation import (
     Tools,
     acceptance_rate,
     candidate_rows,
+    load_candidate_pairs,
     load_preferences,
     load_tools,
     make_sft_policy,
@@ -50,6 +51,7 @@ def nothing_kept_in_memory() -> Iterator[None]:
     """A second load is that of another process."""
     yield
     load_tools.cache_clear()
+    load_candidate_pairs.cache_clear()
     load_preferences.cache_clear()
 
 
@@ -91,6 +93,7 @@ def test_a_second_process_samples_nothing(tmp_path: Path, sampled: list[int]) ->
     found = []
     for _ in range(2):
         found.append([load_preferences(study, tmp_path, kind, 1) for kind in KINDS])
+        load_candidate_pairs.cache_clear()
         load_preferences.cache_clear()
         load_tools.cache_clear()
     assert len(sampled) == 3
@@ -296,5 +299,5 @@ def test_the_acceptance_rate_is_the_mean_over_all_candidates(tmp_path: Path) -> 
         for reward in row:
             total += math.exp((reward - max(row)) / 0.5)
             count += 1
-    assert acceptance_rate(data, 0.5) == pytest.approx(total / count, rel=1e-5)
-    assert acceptance_rate(data, 1e9) == pytest.approx(1.0)
+    assert acceptance_rate(data.candidates.rewards, 0.5) == pytest.approx(total / count, rel=1e-5)
+    assert acceptance_rate(data.candidates.rewards, 1e9) == pytest.approx(1.0)

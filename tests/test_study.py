@@ -59,6 +59,7 @@ def nothing_kept_in_memory() -> Iterator[None]:
     """Forget models and data of folders that are gone."""
     yield
     module.load_tools.cache_clear()
+    module.load_candidate_pairs.cache_clear()
     module.load_preferences.cache_clear()
 
 
