@@ -17,12 +17,12 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from a3lib.batching import batches, progress
 from a3lib.data import pad_left
 from a3lib.errors import InputError
 from a3lib.generation import Rollout, sample_continuations
 from a3lib.preferences import PAIRINGS, tournament_pairs
 from a3lib.profiles import SamplingConfig
-from a3lib.training import batches, progress
 
 DATA_FILE, SETTINGS_FILE, CARD_FILE = "candidates.parquet", "settings.json", "README.md"
 COLUMNS = ("prompt", "prompt_ids", "completion_ids", "completions", "rewards")

@@ -287,12 +287,17 @@ def check_room(
             )
 
 
-def completion_labels(attention_mask: Tensor, input_ids: Tensor, prompt_lengths: Tensor) -> Tensor:
-    """Return input_ids with -100 at the prompt and at padding, on whichever side that is.
+def tokenize_sides(
+    pairs: Sequence[PreferencePair],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """Tokenise pairs for one forward pass: the B chosen texts, then the B rejected ones.
 
-    input_ids and attention_mask (B, T), prompt_lengths (B,) -> labels (B, T). A token counts as
-    prompt by its number among the row's real tokens, so an EOS inside a completion stays.
+    Returns input_ids, attention_mask (2B, T) and prompt_lengths (2B,).
     """
-    number = attention_mask.cumsum(dim=1)
-    in_completion = attention_mask.bool() & (number > prompt_lengths[:, None])
-    return input_ids.masked_fill(~in_completion, -100)
+    prompts = [pair.prompt for pair in pairs] * 2
+    texts = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
+    tokenized = tokenize_completions(prompts, texts, tokenizer, max_length)
+    return {key: value.to(device) for key, value in tokenized.items()}

@@ -11,3 +11,7 @@ class TrainingDiverged(RuntimeError):
     def __init__(self, message: str, history: dict[str, list[float]]) -> None:
         super().__init__(message)
         self.history = history
+
+
+class NotebookFailed(RuntimeError):
+    """A cell of the notebook raised an error; the message is the error's own."""

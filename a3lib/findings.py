@@ -22,6 +22,7 @@ from a3lib.frontier import (
     methods_of,
     verdict,
 )
+from a3lib.methods import ORDERED_DIVERGENCES
 from a3lib.plots import frontier, save_figure, training_curves
 from a3lib.runs import versions
 from a3lib.studies import Study
@@ -156,7 +157,7 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
     failed = runs[runs["failed"] != ""]
     sections, matched = matched_sections(curves)
     links = [title for title in groups_of(methods_of(runs)) if title != OTHERS]
-    verdicts = {link: verdict(curves, link) for link in links}
+    verdicts = {link: verdict(curves, link, ORDERED_DIVERGENCES) for link in links}
     summary = {
         "settings": asdict(study),
         "versions": versions(),

@@ -12,8 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from a3lib.methods import ORDERED_DIVERGENCES
-
 REPLICATES = 1000
 LEVEL = 0.95
 # Rewards at which methods are compared, where their curves reach them.
@@ -185,15 +183,17 @@ class Verdict(NamedTuple):
     sentence: str
 
 
-def verdict(curves: Curves, link: str) -> Verdict:
+def verdict(curves: Curves, link: str, order: Sequence[str]) -> Verdict:
     """Say whether reverse KL keeps least entropy, forward KL most and the alphas lie between.
+
+    `order` names the divergences from reverse KL through the alphas to forward KL.
 
     Compared at the highest reward that all five curves of the link pass in every seed. "seen":
     forward KL keeps more than reverse KL, the interval of the difference above 0, and each
     alpha's mean lies between the two. "not seen": that interval lies below 0, or an alpha lies
     outside, the interval of its distance from that end excluding 0. Else "undecided".
     """
-    methods = [f"{link}-{divergence}" for divergence in ORDERED_DIVERGENCES]
+    methods = [f"{link}-{divergence}" for divergence in order]
     present = set(methods_of(curves.runs))
     missing = [method for method in methods if method not in present]
     if missing:
@@ -222,7 +222,7 @@ def verdict(curves: Curves, link: str) -> Verdict:
         answer = "seen" if ends.low > 0 and between else "undecided"
     means = ", ".join(
         f"{divergence} {kept[method][0]:.3f}"
-        for divergence, method in zip(ORDERED_DIVERGENCES, methods, strict=True)
+        for divergence, method in zip(order, methods, strict=True)
     )
     sentence = (
         f"{link}: the predicted order is {answer} at reward {target:g} with {len(curves.seeds)} "

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
-from a3lib.logprobs import dropout_off, mixed_precision, output_logits, position_ids
+from a3lib.forward import dropout_off, mixed_precision, output_logits, position_ids
 from a3lib.profiles import SamplingConfig
 
 

@@ -1,75 +1,19 @@
 """Log-probabilities of tokens and completions: the one place where logits become log-probabilities.
 
 Position t predicts token t+1, so an array per token has T-1 columns. Everything is float32 or
-better, whatever precision the model runs in.
+better, whatever precision the model runs in (see `forward`).
 """
-
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-
-def position_ids(attention_mask: Tensor) -> Tensor:
-    """Number the real tokens of each row from 0, whatever padding is before them.
-
-    GPT-2 learns absolute positions, so a left-padded row must be told where its text begins.
-    attention_mask (B, T) -> (B, T).
-    """
-    return (attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
-
-
-def mixed_precision(device: torch.device) -> AbstractContextManager:
-    """Return float16 autocast on CUDA (a T4 has no bfloat16) and nothing elsewhere."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.float16)
-    return nullcontext()
-
-
-@contextmanager
-def dropout_off(model: torch.nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode for a while: what is scored must be what was sampled from."""
-    in_training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in in_training:
-            module.training = True
-
-
-def output_logits(model: PreTrainedModel, hidden: Tensor) -> Tensor:
-    """Apply a model's output head in its weights' own precision: (..., H) -> logits (..., V).
-
-    Logits of GPT-2 lie around -80, where float16 has steps of 1/16; so the head is left out of
-    mixed precision.
-    """
-    head = model.get_output_embeddings()
-    with torch.autocast(hidden.device.type, enabled=False):
-        return head(hidden.to(head.weight.dtype))
-
-
-def hidden_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Run a model without its output head: input_ids (B, T) -> hidden (B, T, H)."""
-    with dropout_off(model), mixed_precision(input_ids.device):
-        return model.base_model(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            position_ids=position_ids(attention_mask),
-            use_cache=False,
-        ).last_hidden_state
+from a3lib.forward import at_least_float32, hidden_states, output_logits
 
 
 def log_softmax(logits: Tensor) -> Tensor:
     """Turn logits (..., V) of any precision into log-probabilities (..., V), float32 or better."""
     return torch.log_softmax(at_least_float32(logits), dim=-1)
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Return the values in float32, or as they are where they are more precise."""
-    return values if values.dtype == torch.float64 else values.float()
 
 
 def select_tokens(values: Tensor, tokens: Tensor) -> Tensor:
@@ -135,3 +79,14 @@ def completion_distributions(
     """
     hidden = hidden_states(model, input_ids, attention_mask)[:, :-1]
     return log_softmax(output_logits(model, hidden[completion_mask[:, 1:].bool()]))
+
+
+def completion_labels(attention_mask: Tensor, input_ids: Tensor, prompt_lengths: Tensor) -> Tensor:
+    """Return input_ids with -100 at the prompt and at padding, on whichever side that is.
+
+    input_ids and attention_mask (B, T), prompt_lengths (B,) -> labels (B, T). A token counts as
+    prompt by its number among the row's real tokens, so an EOS inside a completion stays.
+    """
+    number = attention_mask.cumsum(dim=1)
+    in_completion = attention_mask.bool() & (number > prompt_lengths[:, None])
+    return input_ids.masked_fill(~in_completion, -100)

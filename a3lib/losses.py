@@ -1,4 +1,4 @@
-"""REINFORCE, KL and preference losses: tensors in, tensors out, no model and no tokenizer."""
+"""REINFORCE, KL, entropy, preference losses: tensors in, tensors out, no model, no tokenizer."""
 
 import math
 from collections.abc import Callable
@@ -266,3 +266,13 @@ def rrhf_loss(
     best = rewards.argmax(dim=1, keepdim=True)
     likelihood = (log_probs.gather(1, best) / lengths.gather(1, best)).squeeze(1)
     return ranking - target_weight * likelihood
+
+
+def entropy(log_probs: Tensor) -> Tensor:
+    """Return the entropy of each distribution in nats: log_probs (..., V) -> (...)."""
+    return -(log_probs.exp() * log_probs).sum(dim=-1)
+
+
+def position_kl(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
+    """Return KL(policy || reference) at each position in nats: (..., V), (..., V) -> (...)."""
+    return (log_probs.exp() * (log_probs - reference_log_probs)).sum(dim=-1)

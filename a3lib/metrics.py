@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, islice, pairwise
 
-from torch import Tensor
-
 from a3lib.tinyworld.grammar import is_producible, split_words
 
 NGRAM = 4
@@ -38,16 +36,6 @@ def naturalness(texts: list[str], seeds: list[str] | None = None) -> float:
     ]
     total = sum(count for _, count in counts)
     return sum(produced for produced, _ in counts) / total if total else 0.0
-
-
-def entropy(log_probs: Tensor) -> Tensor:
-    """Return the entropy of each distribution in nats: log_probs (..., V) -> (...)."""
-    return -(log_probs.exp() * log_probs).sum(dim=-1)
-
-
-def position_kl(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
-    """Return KL(policy || reference) at each position in nats: (..., V), (..., V) -> (...)."""
-    return (log_probs.exp() * (log_probs - reference_log_probs)).sum(dim=-1)
 
 
 def unigram_entropy(completions: Sequence[Sequence[int]], count: int) -> float | None:

@@ -15,8 +15,8 @@ from transformers import (
 from transformers.utils import logging
 
 from a3lib.errors import InputError
+from a3lib.forward import hidden_states, output_logits
 from a3lib.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
-from a3lib.logprobs import hidden_states, output_logits
 
 # A bar for every checkpoint of a few hundredths of a second buries what a cell prints.
 logging.disable_progress_bar()
@@ -103,7 +103,7 @@ def load_reward_model(
 def check_scorable(model: PreTrainedModel, name: str) -> None:
     """Raise InputError where the model's logits are not its output head applied to hidden states.
 
-    The library applies the head itself (see `logprobs.output_logits`); a few models change the
+    The library applies the head itself (see `forward.output_logits`); a few models change the
     logits afterwards or take no position ids.
     """
     if "position_ids" not in inspect.signature(model.base_model.forward).parameters:

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from a3lib.batching import batches
 from a3lib.candidates import Candidates, RewardOf, continue_prompts
 from a3lib.logprobs import completion_distributions, sequence_log_probs
-from a3lib.losses import beyond_threshold, rrhf_loss
+from a3lib.losses import beyond_threshold, entropy, position_kl, rrhf_loss
 from a3lib.methods import Method
-from a3lib.metrics import distinct_bigrams, entropy, naturalness, position_kl, unigram_entropy
+from a3lib.metrics import distinct_bigrams, naturalness, unigram_entropy
 from a3lib.preferences import curriculum_order
-from a3lib.training import batches, optimise
+from a3lib.training import optimise
 
 SCORING_BATCH = 64
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
-from a3lib.logprobs import dropout_off, mixed_precision
+from a3lib.forward import dropout_off, mixed_precision
 
 # Sentences whose sentiment any movie-review classifier must know; our tiny world has these words.
 POSITIVE_PROBES = (

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from a3lib.data import completion_labels, pad_left
+from a3lib.batching import batches, progress
+from a3lib.data import pad_left
 from a3lib.errors import InputError
-from a3lib.logprobs import sequence_log_probs
-from a3lib.training import batches, optimise, progress
+from a3lib.logprobs import completion_labels, sequence_log_probs
+from a3lib.training import optimise
 
 
 def review_rows(

@@ -1,35 +1,29 @@
 """The training loop, its two kinds of step, and evaluation."""
 
 import math
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from a3lib.data import PreferencePair, completion_labels, seed_prompts, tokenize_completions
+from a3lib.batching import mean
+from a3lib.data import PreferencePair, seed_prompts, tokenize_sides
 from a3lib.errors import TrainingDiverged
 from a3lib.generation import Rollout, decode_rollout, sample_continuations
-from a3lib.logprobs import select_tokens, sequence_log_probs, vocabulary_log_probs
+from a3lib.logprobs import (
+    completion_labels,
+    select_tokens,
+    sequence_log_probs,
+    vocabulary_log_probs,
+)
 from a3lib.losses import kl_divergence, preference_loss, reinforce_loss
 from a3lib.profiles import MAX_NEW_TOKENS, SEED_TOKEN_LENGTH
 
-Item = TypeVar("Item")
 # A step takes a batch and returns the loss and further figures to keep, by name.
 Step = Callable[[Any], tuple[Tensor, dict[str, Tensor]]]
-
-
-def batches(items: Sequence[Item], batch_size: int) -> list[Sequence[Item]]:
-    """Cut a sequence into batches in order; the last one may be smaller."""
-    return [items[i : i + batch_size] for i in range(0, len(items), batch_size)]
-
-
-def progress(items: Iterable[Item], name: str) -> "tqdm[Item]":
-    """Return a progress bar over the items, in plain text so that it also shows in saved pages."""
-    return tqdm(items, desc=name, file=sys.stdout, mininterval=0.5)
 
 
 def continue_reviews(
@@ -54,11 +48,6 @@ def continue_reviews(
         pad_token_id=tokenizer.pad_token_id,
     )
     return rollout, decode_rollout(rollout, tokenizer)
-
-
-def mean(values: Sequence[float]) -> float:
-    """Return the mean of some numbers, and NaN of none."""
-    return math.fsum(values) / len(values) if values else math.nan
 
 
 def evaluate(
@@ -134,22 +123,6 @@ def diverged_message(
         f"{name}: the {what} is {value} at step {number} (last good figures: {last or 'none'}); "
         "lower the learning rate or check the data of that step."
     )
-
-
-def tokenize_sides(
-    pairs: Sequence[PreferencePair],
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    device: torch.device,
-) -> dict[str, Tensor]:
-    """Tokenise pairs for one forward pass: the B chosen texts, then the B rejected ones.
-
-    Returns input_ids, attention_mask (2B, T) and prompt_lengths (2B,).
-    """
-    prompts = [pair.prompt for pair in pairs] * 2
-    texts = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
-    tokenized = tokenize_completions(prompts, texts, tokenizer, max_length)
-    return {key: value.to(device) for key, value in tokenized.items()}
 
 
 def pair_log_probs(

@@ -22,7 +22,6 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from a3lib import data, tinyworld
 from a3lib.data import (
     PreferencePair,
-    completion_labels,
     count_blank,
     is_path,
     load_pairs,
@@ -32,8 +31,10 @@ from a3lib.data import (
     read_source,
     seed_prompts,
     tokenize_completions,
+    tokenize_sides,
 )
 from a3lib.errors import InputError
+from a3lib.logprobs import completion_labels
 from a3lib.profiles import Profile, get_profile
 
 Row = dict[str, Any]
@@ -787,62 +788,6 @@ def test_loading_pairs_says_what_tokenising_will_say(
 # Labels
 
 
-@st.composite
-def padded_rows(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], list[int], list[Any]]:
-    """Rows of prompt, completion and padding on one side: ids, mask, prompt lengths, labels.
-
-    Padding is id 1, which is EOS and occurs in prompts and completions as well.
-    """
-    token_ids = st.integers(1, 4)
-    rows = draw(
-        st.lists(
-            st.tuples(st.lists(token_ids, min_size=1, max_size=5), st.lists(token_ids, max_size=6)),
-            min_size=1,
-            max_size=5,
-        )
-    )
-    left = draw(st.booleans())
-    width = max(len(prompt) + len(completion) for prompt, completion in rows)
-    width += draw(st.integers(0, 2))
-    ids, mask, labels = [], [], []
-    for prompt, completion in rows:
-        padding = width - len(prompt) - len(completion)
-        columns = [
-            (prompt + completion, [1] * padding),
-            ([1] * (len(prompt) + len(completion)), [0] * padding),
-            ([-100] * len(prompt) + completion, [-100] * padding),
-        ]
-        for found, (real, filler) in zip((ids, mask, labels), columns, strict=True):
-            found.append(filler + real if left else real + filler)
-    return ids, mask, [len(prompt) for prompt, _ in rows], labels
-
-
-@given(padded_rows())
-@settings(deadline=None, derandomize=True, max_examples=150)
-def test_labels_are_the_completion_under_padding_on_either_side(
-    rows: tuple[list[list[int]], list[list[int]], list[int], list[Any]],
-) -> None:
-    ids, mask, lengths, labels = rows
-    found = completion_labels(torch.tensor(mask), torch.tensor(ids), torch.tensor(lengths))
-    assert found.tolist() == labels
-
-
-def test_labels_by_hand() -> None:
-    ids = torch.tensor([[1, 1, 5, 6, 1, 7, 1], [5, 6, 1, 7, 1, 1, 1]])
-    mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0]])
-    labels = completion_labels(mask, ids, torch.tensor([2, 2]))
-    assert labels.tolist() == [
-        [-100, -100, -100, -100, 1, 7, 1],
-        [-100, -100, 1, 7, 1, -100, -100],
-    ]
-
-
-def test_labels_leave_the_ids_as_they_are() -> None:
-    ids, mask = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.long)
-    labels = completion_labels(mask, ids, torch.tensor([2]))
-    assert (ids.tolist(), labels.tolist()) == ([[5, 6, 7]], [[-100, -100, 7]])
-
-
 def test_labels_of_tokenised_pairs_spell_the_completions(
     tokenizer: PreTrainedTokenizerBase, tokenizer_with_bos: PreTrainedTokenizerBase
 ) -> None:
@@ -857,6 +802,17 @@ def test_labels_of_tokenised_pairs_spell_the_completions(
             )
             for row, label in zip(rows, labels, strict=True):
                 assert some.decode(label[label != -100]) == row[side]
+
+
+def test_sides_are_tokenised_chosen_first(tokenizer: PreTrainedTokenizerBase) -> None:
+    pairs = [
+        PreferencePair("The plot", "The plot is good.", "The plot is bad and long."),
+        PreferencePair("", "Great", "Awful and dull"),
+    ]
+    sides = tokenize_sides(pairs, tokenizer, 64, torch.device("cpu"))
+    texts = tokenizer.batch_decode(sides["input_ids"], skip_special_tokens=True)
+    assert texts == [p.chosen for p in pairs] + [p.rejected for p in pairs]
+    assert sides["prompt_lengths"].shape == (4,)
 
 
 # Real data

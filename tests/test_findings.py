@@ -89,7 +89,7 @@ def test_the_summary_compares_each_group_at_its_own_reward(written: tuple[Path, 
 
 
 def test_the_summary_holds_the_verdict(written: tuple[Path, str], runs: pd.DataFrame) -> None:
-    found = verdict(make_curves(runs), "sigmoid")
+    found = verdict(make_curves(runs), "sigmoid", ORDERED_DIVERGENCES)
     assert read_summary(written[0])["verdicts"] == {"sigmoid": found._asdict()}
     assert found.answer == "seen"
 
@@ -111,7 +111,7 @@ def test_the_text_says_what_was_found(written: tuple[Path, str], runs: pd.DataFr
     folder, text = written
     assert text.startswith("123 runs, 1 of them diverged. The policy before: reward 0.500, ")
     assert "entropy 2.000 nats a token" in text
-    assert verdict(make_curves(runs), "sigmoid").sentence in text
+    assert verdict(make_curves(runs), "sigmoid", ORDERED_DIVERGENCES).sentence in text
     assert "At reward 0.85, sigmoid-forward_kl keeps most entropy: " in text
     assert "other methods: no reward is passed by all curves in every seed." in text
     assert str(folder) in text

@@ -367,40 +367,42 @@ def test_the_common_reward_is_the_highest_that_all_pass_in_every_seed() -> None:
 
 
 def test_the_order_that_was_built_in_is_seen() -> None:
-    answer, sentence = verdict(curves_of(EXPECTED), "sigmoid")
+    answer, sentence = verdict(curves_of(EXPECTED), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "seen"
     assert sentence.startswith("sigmoid: the predicted order is seen at reward 0.85 with 3 seeds.")
     for divergence, method in zip(ORDERED_DIVERGENCES, SIGMOID, strict=True):
         assert f"{divergence} {entropy_at(EXPECTED[method], 0.85):.3f}" in sentence
     assert "forward minus reverse KL 0.350 [0.350, 0.350]" in sentence
     assert "Outside" not in sentence
-    assert verdict(curves_of(EXPECTED, noise=0.02), "sigmoid").answer == "seen"
+    assert verdict(curves_of(EXPECTED, noise=0.02), "sigmoid", ORDERED_DIVERGENCES).answer == "seen"
 
 
 def test_each_link_has_a_verdict_of_its_own() -> None:
     hinge = {name.replace("sigmoid", "hinge"): 2.4 - end for name, end in EXPECTED.items()}
     curves = curves_of(EXPECTED | hinge)
-    assert verdict(curves, "sigmoid").answer == "seen"
-    assert verdict(curves, "hinge").answer == "not seen"
+    assert verdict(curves, "sigmoid", ORDERED_DIVERGENCES).answer == "seen"
+    assert verdict(curves, "hinge", ORDERED_DIVERGENCES).answer == "not seen"
 
 
 def test_reversed_ends_are_not_seen() -> None:
     kept = dict(zip(SIGMOID, reversed(EXPECTED.values()), strict=True))
-    answer, sentence = verdict(curves_of(kept), "sigmoid")
+    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "not seen"
     assert "the predicted order is not seen" in sentence and "-0.350" in sentence
 
 
 @pytest.mark.parametrize("end", [1.8, 0.6])
 def test_an_alpha_clearly_outside_is_not_seen_and_is_named(end: float) -> None:
-    answer, sentence = verdict(curves_of(EXPECTED | {"sigmoid-alpha_0.5": end}), "sigmoid")
+    answer, sentence = verdict(
+        curves_of(EXPECTED | {"sigmoid-alpha_0.5": end}), "sigmoid", ORDERED_DIVERGENCES
+    )
     assert answer == "not seen"
     assert sentence.endswith("Outside the two ends: sigmoid-alpha_0.5.")
 
 
 def test_the_order_among_the_alphas_is_not_asked_for() -> None:
     kept = EXPECTED | {"sigmoid-alpha_0.3": 1.3, "sigmoid-alpha_0.7": 1.1}
-    assert verdict(curves_of(kept), "sigmoid").answer == "seen"
+    assert verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES).answer == "seen"
 
 
 def spread(end: float, *steps: float) -> list[float]:
@@ -410,18 +412,18 @@ def spread(end: float, *steps: float) -> list[float]:
 
 def test_an_interval_that_holds_zero_is_undecided() -> None:
     kept = EXPECTED | {"sigmoid-forward_kl": spread(1.4, -0.9, 0.1, 0.8)}
-    answer, sentence = verdict(curves_of(kept), "sigmoid")
+    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "the predicted order is undecided at reward 0.85" in sentence
     # The same the other way round.
     kept["sigmoid-forward_kl"] = spread(1.0, -0.9, 0.1, 0.5)
-    assert verdict(curves_of(kept), "sigmoid").answer == "undecided"
+    assert verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES).answer == "undecided"
 
 
 @pytest.mark.parametrize("centre", [1.5, 0.9])
 def test_an_alpha_that_may_lie_outside_is_undecided(centre: float) -> None:
     kept = EXPECTED | {"sigmoid-alpha_0.5": spread(centre, -0.4, 0.0, 0.4)}
-    answer, sentence = verdict(curves_of(kept), "sigmoid")
+    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "Outside" not in sentence
 
@@ -431,7 +433,7 @@ def test_an_alpha_clearly_outside_means_little_where_the_ends_are_undecided() ->
         "sigmoid-forward_kl": spread(1.0, -0.3, 0.1, 0.2),
         "sigmoid-alpha_0.5": 0.2,
     }
-    answer, sentence = verdict(curves_of(kept), "sigmoid")
+    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "Outside the two ends: sigmoid-alpha_0.5" in sentence
 
@@ -439,23 +441,23 @@ def test_an_alpha_clearly_outside_means_little_where_the_ends_are_undecided() ->
 @pytest.mark.parametrize("missing", SIGMOID)
 def test_a_missing_divergence_is_undecided_and_named(missing: str) -> None:
     kept = {method: end for method, end in EXPECTED.items() if method != missing}
-    answer, sentence = verdict(curves_of(kept), "sigmoid")
+    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert f"({missing} is not)" in sentence
 
 
 def test_without_a_common_reward_it_is_undecided() -> None:
     curves = curves_of(EXPECTED, tops={"sigmoid-alpha_0.3": 0.6})
-    answer, sentence = verdict(curves, "sigmoid")
+    answer, sentence = verdict(curves, "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "no reward is passed by all five curves" in sentence
 
 
 def test_jensen_shannon_has_no_part_in_the_verdict() -> None:
     with_it = EXPECTED | {"sigmoid-jensen_shannon": 0.1}
-    assert verdict(curves_of(with_it, tops={"sigmoid-jensen_shannon": 0.6}), "sigmoid") == verdict(
-        curves_of(EXPECTED), "sigmoid"
-    )
+    assert verdict(
+        curves_of(with_it, tops={"sigmoid-jensen_shannon": 0.6}), "sigmoid", ORDERED_DIVERGENCES
+    ) == verdict(curves_of(EXPECTED), "sigmoid", ORDERED_DIVERGENCES)
 
 
 # The best beta -------------------------------------------------------------------------------

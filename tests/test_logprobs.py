@@ -1,10 +1,12 @@
 """Log-probabilities against plain loops and against the models' own forward on unpadded rows."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_models import (
     EOS,
     MAKERS,
@@ -23,12 +25,8 @@ from transformers import PreTrainedModel
 
 from a3lib.logprobs import (
     completion_distributions,
-    dropout_off,
-    hidden_states,
+    completion_labels,
     log_softmax,
-    mixed_precision,
-    output_logits,
-    position_ids,
     sequence_log_probs,
     token_log_probs,
     vocabulary_log_probs,
@@ -131,13 +129,6 @@ def test_float64_logits_stay_float64() -> None:
     total = math.log(sum(math.exp(x) for x in (0.1, 0.2, 0.4)))
     expected = torch.tensor([[x - total for x in (0.1, 0.2, 0.4)]], dtype=torch.float64)
     torch.testing.assert_close(scored, expected, rtol=0, atol=1e-15)
-
-
-def test_positions_count_real_tokens_from_zero() -> None:
-    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1]])
-    expected = [[0, 0, 0, 1, 2], [0, 1, 2, 2, 2], [0, 1, 2, 3, 4], [0, 0, 0, 0, 0]]
-    assert position_ids(mask).tolist() == expected
-    assert position_ids(mask.bool()).tolist() == expected
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -313,48 +304,6 @@ def test_dropout_is_off_while_scoring_and_the_mode_comes_back(make: Maker) -> No
     assert all(module.training for module in model.modules())
 
 
-def test_the_mode_comes_back_after_an_error() -> None:
-    model = tiny_gpt2().train()
-    with pytest.raises(RuntimeError, match="out of memory"), dropout_off(model):
-        assert not model.training
-        raise RuntimeError("out of memory")
-    assert model.training
-
-
-def test_each_part_of_a_model_gets_its_own_mode_back() -> None:
-    model = tiny_gpt2().train()
-    frozen = next(model.base_model.h.children())
-    frozen.eval()
-    with dropout_off(model):
-        assert not any(module.training for module in model.modules())
-    assert model.training
-    assert not frozen.training
-
-
-def test_the_output_head_stays_out_of_mixed_precision() -> None:
-    model = tiny_gpt2()
-    torch.manual_seed(5)
-    hidden = torch.randn(2, 3, 16)
-    plain = hidden @ model.get_output_embeddings().weight.T
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = output_logits(model, hidden)
-        from_half = output_logits(model, hidden.bfloat16())
-    assert found.dtype == from_half.dtype == torch.float32
-    torch.testing.assert_close(found, plain, rtol=0, atol=1e-5)
-
-
-def test_the_cpu_runs_without_mixed_precision() -> None:
-    with mixed_precision(torch.device("cpu")):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-
-
-def test_hidden_states_are_those_before_the_output_head() -> None:
-    model = tiny_gpt2(dtype=torch.float64)
-    ids = torch.tensor([[4, 7, 2]])
-    hidden = hidden_states(model, ids, torch.ones_like(ids))
-    torch.testing.assert_close(output_logits(model, hidden), model(input_ids=ids).logits)
-
-
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("extra", [0, 3])
@@ -410,3 +359,62 @@ def test_distributions_of_a_half_precision_model_are_in_float32() -> None:
     assert found.dtype == torch.float32
     expected = torch.tensor(logits, dtype=torch.float64).log_softmax(0).float().expand(3, 4)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+# Labels
+
+
+@st.composite
+def padded_rows(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], list[int], list[Any]]:
+    """Rows of prompt, completion and padding on one side: ids, mask, prompt lengths, labels.
+
+    Padding is id 1, which is EOS and occurs in prompts and completions as well.
+    """
+    token_ids = st.integers(1, 4)
+    rows = draw(
+        st.lists(
+            st.tuples(st.lists(token_ids, min_size=1, max_size=5), st.lists(token_ids, max_size=6)),
+            min_size=1,
+            max_size=5,
+        )
+    )
+    left = draw(st.booleans())
+    width = max(len(prompt) + len(completion) for prompt, completion in rows)
+    width += draw(st.integers(0, 2))
+    ids, mask, labels = [], [], []
+    for prompt, completion in rows:
+        padding = width - len(prompt) - len(completion)
+        columns = [
+            (prompt + completion, [1] * padding),
+            ([1] * (len(prompt) + len(completion)), [0] * padding),
+            ([-100] * len(prompt) + completion, [-100] * padding),
+        ]
+        for found, (real, filler) in zip((ids, mask, labels), columns, strict=True):
+            found.append(filler + real if left else real + filler)
+    return ids, mask, [len(prompt) for prompt, _ in rows], labels
+
+
+@given(padded_rows())
+@settings(deadline=None, derandomize=True, max_examples=150)
+def test_labels_are_the_completion_under_padding_on_either_side(
+    rows: tuple[list[list[int]], list[list[int]], list[int], list[Any]],
+) -> None:
+    ids, mask, lengths, labels = rows
+    found = completion_labels(torch.tensor(mask), torch.tensor(ids), torch.tensor(lengths))
+    assert found.tolist() == labels
+
+
+def test_labels_by_hand() -> None:
+    ids = torch.tensor([[1, 1, 5, 6, 1, 7, 1], [5, 6, 1, 7, 1, 1, 1]])
+    mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0, 0]])
+    labels = completion_labels(mask, ids, torch.tensor([2, 2]))
+    assert labels.tolist() == [
+        [-100, -100, -100, -100, 1, 7, 1],
+        [-100, -100, 1, 7, 1, -100, -100],
+    ]
+
+
+def test_labels_leave_the_ids_as_they_are() -> None:
+    ids, mask = torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.long)
+    labels = completion_labels(mask, ids, torch.tensor([2]))
+    assert (ids.tolist(), labels.tolist()) == ([[5, 6, 7]], [[-100, -100, 7]])

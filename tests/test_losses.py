@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from a3lib.losses import kl_divergence, preference_loss, reinforce_loss
+from a3lib.losses import (
+    entropy,
+    kl_divergence,
+    position_kl,
+    preference_loss,
+    reinforce_loss,
+)
 
 TOKEN_SHAPES = [(1, 1), (1, 6), (3, 1), (3, 6), (4, 5)]
 VOCABULARY_SHAPES = [(1, 1, 5), (1, 6, 5), (3, 1, 2), (3, 6, 5), (4, 5, 1), (2, 3, 17)]
@@ -434,3 +440,49 @@ def test_kl_takes_no_gradient_from_positions_outside_the_mask() -> None:
     assert log_probs.grad is not None
     assert log_probs.grad[0, 0].isfinite().all()
     assert (log_probs.grad[0, 1] == 0).all()
+
+
+# Entropy and divergence of each position
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 3), (4, 2, 7), (2, 3, 1)])
+def test_entropy_and_divergence_equal_the_loop(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(6)
+    policy, reference = random_log_probs(*shape), random_log_probs(*shape)
+    entropies, divergences = entropy(policy), position_kl(policy, reference)
+    assert entropies.shape == divergences.shape == shape[:-1]
+    rows = zip(policy.view(-1, shape[-1]), reference.view(-1, shape[-1]), strict=True)
+    for place, (p, q) in enumerate(rows):
+        expected = -sum(math.exp(x) * x for x in p.tolist())
+        assert entropies.flatten()[place].item() == pytest.approx(expected, abs=1e-12)
+        expected = sum(math.exp(x) * (x - y) for x, y in zip(p.tolist(), q.tolist(), strict=True))
+        assert divergences.flatten()[place].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_entropy_by_hand() -> None:
+    uniform = torch.zeros(3, 8, dtype=torch.float64).log_softmax(dim=-1)
+    torch.testing.assert_close(entropy(uniform), torch.full((3,), math.log(8)).double())
+    halves = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64).log()
+    assert entropy(halves).item() == pytest.approx(1.5 * math.log(2), abs=1e-12)
+    # All but certain: the others have no share that float32 can hold.
+    certain = torch.tensor([0.0, -1000.0, -1000.0]).log_softmax(dim=-1)
+    assert entropy(certain).item() == 0.0
+
+
+def test_divergence_by_hand() -> None:
+    policy = torch.tensor([0.5, 0.5], dtype=torch.float64).log()
+    reference = torch.tensor([0.75, 0.25], dtype=torch.float64).log()
+    forward = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    backward = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    assert position_kl(policy, reference).item() == pytest.approx(forward, abs=1e-12)
+    assert position_kl(reference, policy).item() == pytest.approx(backward, abs=1e-12)
+    assert abs(forward - backward) > 0.01
+    assert position_kl(policy, policy).item() == 0.0
+
+
+def test_divergences_of_positions_sum_up_to_the_penalty() -> None:
+    torch.manual_seed(7)
+    policy, reference = random_log_probs(4, 6, 9), random_log_probs(4, 6, 9)
+    mask = torch.randint(2, (4, 6))
+    total = (position_kl(policy, reference) * mask).sum(dim=1).mean()
+    torch.testing.assert_close(total, kl_divergence(policy, reference, mask))

@@ -11,8 +11,9 @@ from typing import Any
 import nbformat
 import pytest
 
+from a3lib.errors import NotebookFailed
 from a3lib.kit.export import export_notebook, verify_script
-from a3lib.kit.run import NotebookFailed, run_notebook
+from a3lib.kit.run import run_notebook
 from a3lib.kit.signatures import REQUIRED_FUNCTIONS
 from a3lib.profiles import SETTINGS_VARIABLE
 from a3lib.runs import RUN_FOLDER_VARIABLE

@@ -7,19 +7,17 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from a3lib.batching import progress
 from a3lib.data import PreferencePair
 from a3lib.errors import TrainingDiverged
 from a3lib.models import load_policy, load_reference, load_tokenizer
 from a3lib.training import (
-    batches,
     continue_reviews,
     evaluate,
     optimise,
     pair_log_probs,
     preference_step,
-    progress,
     reinforce_step,
-    tokenize_sides,
 )
 
 PAIRS = [
@@ -49,11 +47,6 @@ def tokenizer(policy_folder: str) -> PreTrainedTokenizerBase:
 def scalar() -> tuple[torch.nn.Parameter, torch.optim.Optimizer]:
     parameter = torch.nn.Parameter(torch.tensor(4.0))
     return parameter, torch.optim.SGD([parameter], lr=0.25)
-
-
-def test_batches_keep_every_item_in_order_with_a_smaller_last_one() -> None:
-    assert batches([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
-    assert batches([], 2) == []
 
 
 def test_optimise_takes_one_step_a_batch_on_fresh_gradients() -> None:
@@ -140,13 +133,6 @@ def test_pair_log_probs_equal_one_forward_pass_a_text(
         for found, text in ((chosen[row], pair.chosen), (rejected[row], pair.rejected)):
             expected = completion_log_prob(policy, tokenizer, pair.prompt, text)
             assert found.item() == pytest.approx(expected, abs=1e-4)
-
-
-def test_sides_are_tokenised_chosen_first(tokenizer: PreTrainedTokenizerBase) -> None:
-    sides = tokenize_sides(PAIRS, tokenizer, 64, torch.device("cpu"))
-    texts = tokenizer.batch_decode(sides["input_ids"], skip_special_tokens=True)
-    assert texts == [p.chosen for p in PAIRS] + [p.rejected for p in PAIRS]
-    assert sides["prompt_lengths"].shape == (6,)
 
 
 REVIEWS = ["This film is wonderful, and I would watch it again.", "Dull", ""]

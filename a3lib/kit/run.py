@@ -1,5 +1,6 @@
-"""Run the notebook without a person: execute it, show what it prints, keep it as HTML."""
+"""The command `run`: execute the notebook, show what it prints, keep it as HTML."""
 
+import argparse
 import json
 import os
 import time
@@ -15,15 +16,14 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from a3lib.data import is_path
-from a3lib.errors import InputError, TrainingDiverged
-from a3lib.profiles import SETTINGS_VARIABLE, TINY
+from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
+from a3lib.option_types import numbers
+from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
 from a3lib.runs import RUN_FOLDER_VARIABLE
 
+# Options of the command that are no fields of a profile.
+OPTIONS = ("command", "notebook", "name")
 SOURCE_SETTINGS = ("policy", "reward_model", "reviews", "pairs")
-
-
-class NotebookFailed(RuntimeError):
-    """A cell of the notebook raised an error; the message is the error's own."""
 
 
 def absolute_sources(settings: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def short_message(error: CellExecutionError) -> str:
     return error.evalue if error.ename in ours else f"{error.ename}: {error.evalue}"
 
 
-def execute(notebook: NotebookNode, folder: Path) -> None:
+def execute_cells(notebook: NotebookNode, folder: Path) -> None:
     """Execute a notebook in `folder`, cell by cell, and print what the cells print.
 
     The outputs stay in the notebook.
@@ -127,7 +127,50 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     started = time.perf_counter()
     try:
-        execute(notebook, notebook_file.resolve().parent)
+        execute_cells(notebook, notebook_file.resolve().parent)
     finally:
         write_html(notebook, folder / "A3.html")
     return f"The whole notebook took {time.perf_counter() - started:.0f} s; see {folder}/A3.html."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command `run`: the fields of a profile, and where results go."""
+    parser.add_argument("--profile", choices=["auto", *PROFILES], default="auto")
+    parser.add_argument("--name", help="results go to runs/NAME (default: profile and time)")
+    parser.add_argument("--policy", help="checkpoint folder or hub name of the model to steer")
+    parser.add_argument("--reward-model", help="checkpoint folder or hub name of the classifier")
+    parser.add_argument("--reviews", help="file or hub name; column text; {split} may be in it")
+    parser.add_argument(
+        "--pairs",
+        help="file or hub name; columns prompt, positive_completion, negative_completion",
+    )
+    for split in ("train", "test"):
+        parser.add_argument(f"--limit-{split}", type=int, help=f"rows of each {split} split")
+        parser.add_argument(
+            f"--limit-{split}-pairs", type=int, help=f"{split} pairs, where it should differ"
+        )
+    parser.add_argument("--learning-rate", type=float, help="of REINFORCE")
+    parser.add_argument("--dpo-learning-rate", type=float, help="of DPO")
+    parser.add_argument("--alphas", type=numbers, help="KL weights, as 0,0.1,1")
+    parser.add_argument("--betas", type=numbers, help="DPO's beta, as 0.1,0.5")
+    parser.add_argument("--max-length", type=int, help="tokens of a prompt with its completion")
+    parser.add_argument("--debug", action="store_true", default=None, help="a few rows, in seconds")
+    parser.add_argument("--notebook", type=Path, default=Path("A3.ipynb"))
+    parser.add_argument(
+        "--study",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="run section 6, the optional study (default: only with the tiny profile)",
+    )
+
+
+def execute(arguments: argparse.Namespace) -> str:
+    """Carry out the command `run` and return what to print."""
+    settings = {
+        key: value
+        for key, value in vars(arguments).items()
+        if key not in OPTIONS and value is not None
+    }
+    profile = get_profile(**{"name" if k == "profile" else k: v for k, v in settings.items()})
+    name = arguments.name or time.strftime(f"{profile.name}-%Y%m%d-%H%M%S")
+    return run_notebook(arguments.notebook, Path("runs") / name, settings)

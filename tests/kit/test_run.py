@@ -7,8 +7,8 @@ import pytest
 from nbformat import NotebookNode
 
 from a3lib.__main__ import main
-from a3lib.errors import InputError
-from a3lib.kit.run import NotebookFailed, absolute_sources, headings, printed_text, run_notebook
+from a3lib.errors import InputError, NotebookFailed
+from a3lib.kit.run import absolute_sources, headings, printed_text, run_notebook
 from a3lib.profiles import SETTINGS_VARIABLE
 from a3lib.runs import RUN_FOLDER_VARIABLE
 
