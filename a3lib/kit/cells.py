@@ -27,11 +27,23 @@ class ExportError(Exception):
     """The notebook cannot be exported; the message is one sentence with what to do about it."""
 
 
+class CellError(ExportError):
+    """A cell has a syntax error, in this line and for this reason."""
+
+    def __init__(self, message: str, line: int, reason: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class LeftOut:
-    """A line of the notebook that the script has not, or has in other words, and why."""
+    """A line of the notebook that the script has not, or has in other words, and why.
 
-    cell: int
+    `cell` is None where the line is one of a .py.
+    """
+
+    cell: int | None
     line: int
     text: str
     why: str
@@ -77,10 +89,6 @@ def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[Le
     code = TransformerManager().transform_cell(cell.source)
     numbers = notebook_lines(cell, code)
     tree = parse_cell(cell, code, numbers)
-    only = tree.body[0] if len(tree.body) == 1 else None
-    if isinstance(only, ast.Expr) and notebook_method(only.value) == "run_cell_magic":
-        return read_magic_cell(cell, numbers[0], constants(only.value), colab)
-
     edits = list(edits_of(tree.body, colab))
     left_out = [
         LeftOut(cell.number, *shown(edit.node, cell, code, numbers), edit.why) for edit in edits
@@ -88,6 +96,11 @@ def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[Le
     statements = []
     for node, text in cut(with_edits(code, edits)):
         line = numbers[first_line(node) - 1]
+        if is_cell_magic(node):
+            of_magic = read_magic_cell(cell, line, constants(node.value), colab)  # type: ignore[attr-defined]
+            statements += of_magic[0]
+            left_out += of_magic[1]
+            continue
         lines = range(first_line(node), last_line(node) + 1)
         gone = frozenset(n for edit in edits if first_line(edit.node) in lines for n in edit.gone)
         if isinstance(node, FUNCTIONS):
@@ -100,20 +113,28 @@ def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[Le
                 left_out.append(LeftOut(cell.number, line, one_line(ast.unparse(node)), why))
                 node, gone = ast.Pass(), bound
         statements.append(Statement(cell.number, line, node, text, gone))
-    return statements, left_out
+    return statements, sorted(left_out, key=lambda item: item.line)
+
+
+def is_cell_magic(node: ast.stmt) -> bool:
+    """Say whether a statement is what IPython or nbconvert makes of a cell under a cell magic."""
+    return isinstance(node, ast.Expr) and notebook_method(node.value) == "run_cell_magic"
 
 
 def parse_cell(cell: CodeCell, code: str, numbers: list[int]) -> ast.Module:
-    """Parse a cell; raises `ExportError`, naming its line, for a syntax error."""
+    """Parse a cell; raises `CellError`, naming its line, for a syntax error."""
     try:
         # Compiling finds what parsing lets through, such as a return outside a function.
         compile(code, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         return ast.parse(code)
     except (SyntaxError, ValueError) as error:
         line = numbers[min(getattr(error, "lineno", None) or 1, len(numbers)) - 1]
-        raise ExportError(
+        reason = str(getattr(error, "msg", error))
+        raise CellError(
             f"cell {cell.number} (code cell {cell.code_number}) has a syntax error in line {line} "
-            f"({getattr(error, 'msg', error)}): correct that line and export again."
+            f"({reason}): correct that line and export again.",
+            line,
+            reason,
         ) from error
 
 
@@ -157,6 +178,10 @@ def read_magic_cell(
         why = f"the entire cell is for the notebook's magic %%{magic}"
         return [], [LeftOut(cell.number, line, text, why)]
     statements, left_out = read_cell(replace(cell, source=body, lines_above=line), colab)
+    if not cell.source.split("\n")[line - 1 - cell.lines_above].lstrip().startswith("%%"):
+        # nbconvert has written the entire body on the line of its magic.
+        statements = [replace(statement, line=line) for statement in statements]
+        left_out = [replace(item, line=line) for item in left_out]
     if magic == "capture":
         gone = frozenset(word for word in options.split() if word.isidentifier())
         statements.append(Statement(cell.number, line, ast.Pass(), "", gone))
@@ -167,6 +192,8 @@ def read_magic_cell(
 def edits_of(body: list[ast.stmt], colab: set[str], at_top: bool = True) -> Iterator[Edit]:
     """Yield, in order, what to replace in statements and in those inside them."""
     for node in body:
+        if at_top and is_cell_magic(node):
+            continue  # Its body is read as a cell of its own.
         own, inner = parts_of(node)
         if isinstance(node, IMPORTS):
             edit = edit_of_import(node, at_top)
