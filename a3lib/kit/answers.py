@@ -22,7 +22,12 @@ ANSWER_MODULES = (
     "a3lib.tinyworld.build",
     # These know what the checks expect.
     "a3lib.kit.checks.hidden",
+    "a3lib.kit.checks.mistakes",
     "a3lib.kit.checks.oracle",
+    "a3lib.kit.checks.policy_oracle",
+    "a3lib.kit.checks.sampling_oracle",
+    "a3lib.kit.checks.tensor_oracle",
+    "a3lib.kit.checks.training_oracle",
 )
 
 # Of the kit a student has these modules, or packages, and none of the course's own tools.
@@ -32,6 +37,11 @@ STUDENT_KIT = (
     "a3lib.kit.check",
     "a3lib.kit.checks",
     "a3lib.kit.export",
+    "a3lib.kit.flavours",
+    "a3lib.kit.foreign",
+    "a3lib.kit.harmless",
+    "a3lib.kit.keeping",
+    "a3lib.kit.loading",
     "a3lib.kit.names",
     "a3lib.kit.placement",
     "a3lib.kit.run",

@@ -1,0 +1,135 @@
+"""Check the assignment's functions: `check(function)` in the notebook, and `a3lib check FILE`.
+
+Both run the public checks in this very process, on the student's own machine and code. The grader
+uses the same checks, but never runs anything here.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from a3lib.errors import InputError
+from a3lib.kit.checks.checks import EXERCISES, Check, public_checks
+from a3lib.kit.checks.judge import POSITIONS, Verdict, judge, not_judged
+from a3lib.kit.checks.probes import answer
+from a3lib.kit.checks.tools import NotWritten, borrowed
+from a3lib.kit.submission import load_statements, read_submission
+
+GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
+STATUSES = {"passed": GREEN, "failed": RED, "error": RED, "not implemented yet": YELLOW}
+LONGEST_ERROR = 200
+
+
+def check(function: Callable[..., Any]) -> None:
+    """Check one function of the notebook and print a line for each check, in under 5 seconds.
+
+    Raises InputError where the assignment has no function of that name.
+    """
+    name = getattr(function, "__name__", str(function))
+    checks = [one for one in public_checks() if one.function == name]
+    if not checks:
+        raise InputError(
+            f"There are no checks of {name!r}; give one of {', '.join(EXERCISES)}, by its own name."
+        )
+    with borrowed(function.__globals__, {name: function}):
+        verdicts = [verdict_on(one, function.__globals__) for one in checks]
+    print(report(verdicts, colours=True))
+
+
+def verdict_on(one: Check, namespace: dict[str, Any], positions: str = "either") -> Verdict:
+    """Run a check on the functions in a namespace, and its second try where the first fails."""
+    verdict = attempt(one, namespace, positions)
+    if verdict.passed or verdict.kind == "missing" or one.second_try is None:
+        return verdict
+    again = attempt(replace(one, inputs=one.inputs | one.second_try), namespace, positions)
+    return again if again.passed else verdict
+
+
+def attempt(one: Check, namespace: dict[str, Any], positions: str) -> Verdict:
+    """Let a probe run on the functions in a namespace and judge its answers."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            answers = answer(namespace, one.probe, one.inputs)
+    except NotWritten as error:
+        return not_judged(one, "missing", str(error))
+    except Exception as error:
+        text = " ".join(str(error).split())[:LONGEST_ERROR]
+        return not_judged(one, "raised", f"{type(error).__name__}: {text}")
+    return judge(one, answers, positions)
+
+
+def status_of(verdict: Verdict) -> str:
+    """Return a verdict in one of the words of `STATUSES`."""
+    if verdict.passed:
+        return "passed"
+    return {"missing": "not implemented yet", "answers": "failed"}.get(verdict.kind, "error")
+
+
+def report(verdicts: Sequence[Verdict], colours: bool = False) -> str:
+    """Return a table: a line for each check, and beneath a failed one what was wrong."""
+    lines = []
+    for verdict in verdicts:
+        status = status_of(verdict)
+        shown = f"{STATUSES[status]}{status}{PLAIN}" if colours else status
+        lines.append(f"{shown:{19 + len(shown) - len(status)}}  {described(verdict.check)}")
+        if not verdict.passed and status != "not implemented yet":
+            told = [verdict.message, verdict.mistake and f"It looks like this: {verdict.mistake}"]
+            lines += [f"{'':21}{text}" for text in told if text]
+    passed = sum(verdict.passed for verdict in verdicts)
+    return "\n".join([*lines, f"{passed} of {len(verdicts)} checks passed"])
+
+
+def described(one: Check) -> str:
+    """Return a check as a student reads it: its function and what it looks at."""
+    return f"{one.function}: {one.title}"
+
+
+def check_file(file: Path, positions: str = "either") -> tuple[list[Verdict], list[str]]:
+    """Run all public checks on a script or notebook, whose definitions are executed.
+
+    Returns the verdicts and the statements that could not be executed. Raises InputError where the
+    file cannot be read.
+    """
+    submission = read_submission(file)
+    namespace: dict[str, Any] = {"__name__": "submission"}
+    errors = load_statements([kept.text for kept in submission.kept], namespace)
+    return [verdict_on(one, namespace, positions) for one in public_checks()], errors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command `check`."""
+    parser.add_argument("file", type=Path, help="A3.ipynb or A3.py")
+    parser.add_argument("--function", choices=EXERCISES, help="only the checks of this function")
+    parser.add_argument(
+        *("--positions",),
+        choices=POSITIONS,
+        default="either",
+        help="tokens that the REINFORCE loss and the KL may run over (default: either)",
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON list for other programs")
+
+
+def execute(arguments: argparse.Namespace) -> str:
+    """Carry out the command `check`; returns what to print."""
+    verdicts, errors = check_file(arguments.file, arguments.positions)
+    chosen = [v for v in verdicts if arguments.function in (None, v.check.function)]
+    if arguments.json:
+        return json.dumps(
+            [
+                {
+                    "check": verdict.check.name,
+                    "function": verdict.check.function,
+                    "status": status_of(verdict),
+                    "message": verdict.message,
+                    "mistake": verdict.mistake,
+                }
+                for verdict in chosen
+            ]
+        )
+    told = [f"This line could not be executed: {error}" for error in errors]
+    return "\n".join([*told, report(chosen)])

@@ -1,0 +1,182 @@
+"""Compare a probe's numbers with what is expected, and name the mistake that gives such numbers.
+
+An expectation is data (see `oracle`): `right` has for each answer a number or nested list, or a
+condition; `positions` has what depends on the positions that the loss runs over; `mistakes` are
+tried in order once a check has failed, so a name never replaces the strict comparison.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from a3lib.kit.checks.checks import Check
+
+POSITIONS = ("20", "29", "either")
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+# A gradient counts as parallel to the right one from this cosine on.
+PARALLEL = 0.999
+FILES = ("expected.json", "hidden.json")
+
+KINDS = {
+    "missing": "not implemented yet",
+    "raised": "it raised an error: {text}",
+    "timeout": "it took too long and was stopped",
+    "died": "its process ended before it answered",
+    "unreadable": "it answered with something else than numbers",
+}
+# What an error's text tells, where a mistake shows as an error.
+ERRORS = {
+    "does not require grad": (
+        "no gradient",
+        "the loss does not depend on the policy's weights: look for no_grad, detach or .item().",
+    ),
+    "leaf Variable that requires grad is being used in an in-place": (
+        "rewards changed in place",
+        "compute a new tensor, do not write into the one that you were given.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a check passed; what was expected and got; the mistake's name and a hint, or ""."""
+
+    check: Check
+    passed: bool
+    message: str = ""
+    mistake: str = ""
+    kind: str = "answers"
+
+
+def judge(check: Check, answers: dict[str, Any], positions: str = "either") -> Verdict:
+    """Judge a probe's answers; `positions` says over which the REINFORCE loss and the KL may run.
+
+    "20" are the generated tokens, "29" all that have a prediction, "either" takes both.
+    """
+    expected = expectation(check)
+    settings = ("20", "29") if positions == "either" else (positions,)
+    found = [difference(right_for(expected, setting), answers) for setting in settings]
+    if any(text is None for text in found):
+        return Verdict(check, True)
+    mistake = next(
+        (f"{m['name']}: {m['hint']}" for m in expected["mistakes"] if fits(m["when"], answers)), ""
+    )
+    return Verdict(check, False, str(found[0]), mistake)
+
+
+def not_judged(check: Check, kind: str, text: str) -> Verdict:
+    """Return the verdict on a check that got no answer: see `KINDS`."""
+    message = KINDS[kind].format(text=text)
+    named = (f"{name}: {hint}" for part, (name, hint) in ERRORS.items() if part in text)
+    return Verdict(check, False, message, next(named, ""), kind)
+
+
+@cache
+def expectations() -> dict[str, Any]:
+    """Read the expected numbers of all checks; the hidden ones are not in a student's copy."""
+    files = [Path(__file__).with_name(name) for name in FILES]
+    read = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+    return {name: expected for part in read for name, expected in part.items()}
+
+
+def expectation(check: Check) -> dict[str, Any]:
+    """Return what is expected of a check, or of its second try where its inputs are that one's."""
+    tried_again = check.second_try and check.second_try.items() <= check.inputs.items()
+    return expectations()[f"{check.name}/2" if tried_again else check.name]
+
+
+def right_for(expected: dict[str, Any], positions: str) -> dict[str, Any]:
+    """Return the right answers for one setting of the positions."""
+    return expected["right"] | expected.get("positions", {}).get(positions, {})
+
+
+def fits(when: dict[str, Any], answers: dict[str, Any]) -> bool:
+    """Say whether answers are those of a mistake: every condition is met."""
+    return difference(when, answers) is None
+
+
+def difference(right: dict[str, Any], answers: dict[str, Any]) -> str | None:
+    """Return the first difference in words, or None where there is none."""
+    for key, wanted in right.items():
+        if key not in answers:
+            return f"{key}: nothing was answered"
+        text = compare(key, wanted, answers[key], answers)
+        if text is not None:
+            return text
+    return None
+
+
+def compare(key: str, wanted: Any, got: Any, answers: dict[str, Any]) -> str | None:
+    """Compare one answer with a number, a nested list or a condition."""
+    if isinstance(wanted, dict):
+        return meets(key, wanted, got, answers)
+    if shape_of(wanted) != shape_of(got):
+        return f"{key}: expected shape {shown_shape(wanted)}, got {shown_shape(got)}"
+    if len(flat(wanted)) != len(flat(got)):
+        return f"{key}: expected {len(flat(wanted))} numbers, got {len(flat(got))}"
+    for index, (a, b) in enumerate(zip(flat(wanted), flat(got), strict=True)):
+        if not close(a, b):
+            return f"{key}{shown_index(index, shape_of(wanted))}: expected {a:.6g}, got {b:.6g}"
+    return None
+
+
+def meets(key: str, wanted: dict[str, Any], got: Any, answers: dict[str, Any]) -> str | None:
+    """Compare one answer with a condition: a range, a direction, another answer, not finite."""
+    values = [*flat(got)]
+    if wanted.get("finite") is False:
+        unlike = not any(math.isfinite(value) for value in values)
+        return None if unlike else f"{key}: expected no finite number, got {values[0]:.6g}"
+    if "parallel_to" in wanted:
+        cosine = cosine_of(wanted["parallel_to"], values)
+        good = cosine >= PARALLEL
+        return None if good else f"{key}: its cosine with the right gradient is {cosine:.3f}, not 1"
+    if "other_than" in wanted:
+        changed = compare(key, wanted["other_than"], got, answers) is not None
+        return None if changed else f"{key}: expected other numbers"
+    if "same_as" in wanted:
+        return compare(key, answers[wanted["same_as"]], got, answers)
+    low, high = wanted.get("from", -math.inf), wanted.get("to", math.inf)
+    if len(values) == 1 and low <= values[0] <= high:
+        return None
+    shown = f"{values[0]:.6g}" if len(values) == 1 else f"{len(values)} numbers"
+    return f"{key}: expected a number from {low:.6g} to {high:.6g}, got {shown}"
+
+
+def cosine_of(a: list[float], b: list[float]) -> float:
+    """Return the cosine between two vectors, and 0 where one of them is zero or not finite."""
+    if len(a) != len(b) or not all(map(math.isfinite, b)):
+        return 0.0
+    norms = math.hypot(*a) * math.hypot(*b)
+    return math.fsum(x * y for x, y in zip(a, b, strict=True)) / norms if norms > 1e-12 else 0.0
+
+
+def close(wanted: float, got: float) -> bool:
+    """Say whether a number is what was expected, up to rounding."""
+    return abs(got - wanted) <= ABSOLUTE + RELATIVE * abs(wanted)
+
+
+def shape_of(values: Any) -> tuple[int, ...]:
+    """Return the shape of nested lists, by their first entries."""
+    return (len(values), *shape_of(values[0])) if isinstance(values, list) and values else ()
+
+
+def flat(values: Any) -> list[float]:
+    """Return the numbers in nested lists, in order."""
+    return [x for part in values for x in flat(part)] if isinstance(values, list) else [values]
+
+
+def shown_shape(values: Any) -> str:
+    """Return a shape as a reader of torch writes it."""
+    return f"({', '.join(map(str, shape_of(values)))})"
+
+
+def shown_index(index: int, shape: tuple[int, ...]) -> str:
+    """Return the place of the `index`-th number of an array, as in `[0, 2]`."""
+    places = []
+    for size in reversed(shape):
+        places.append(index % size)
+        index //= size
+    return f"[{', '.join(map(str, reversed(places)))}]" if places else ""

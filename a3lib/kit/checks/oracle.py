@@ -1,0 +1,62 @@
+"""What is right for each check, and what each known mistake would give: the instructor's part.
+
+Everything is computed in float64 and written out plainly, apart from the library that the course's
+own solution calls, so the two check each other. `python -m a3lib.kit.checks.oracle` writes
+expected.json, which students get, and hidden.json, which they do not.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from a3lib.kit.checks.checks import Check, public_checks
+from a3lib.kit.checks.hidden import hidden_checks
+from a3lib.kit.checks.mistakes import Expected
+from a3lib.kit.checks.policy_oracle import POLICY_ORACLES
+from a3lib.kit.checks.sampling_oracle import SAMPLING_ORACLES
+from a3lib.kit.checks.tensor_oracle import TENSOR_ORACLES
+from a3lib.kit.checks.training_oracle import TRAINING_ORACLES
+
+ORACLES: dict[str, Callable[[Check], Expected]] = (
+    TENSOR_ORACLES | POLICY_ORACLES | SAMPLING_ORACLES | TRAINING_ORACLES
+)
+
+
+def expected_of(check: Check) -> Expected:
+    """Return what is expected of a check, as data for `judge`."""
+    return ORACLES[check.name.removesuffix(".hidden")](check)
+
+
+def expectations(checks: tuple[Check, ...]) -> dict[str, Expected]:
+    """Return what is expected of each check, and of its second try under "name/2"."""
+    found = {}
+    for check in checks:
+        found[check.name] = expected_of(check)
+        if check.second_try:
+            again = replace(check, inputs=check.inputs | check.second_try)
+            found[f"{check.name}/2"] = expected_of(again)
+    return found
+
+
+def write(folder: Path) -> None:
+    """Write expected.json and hidden.json into a folder."""
+    files = {"expected.json": public_checks(), "hidden.json": hidden_checks()}
+    for name, checks in files.items():
+        text = json.dumps(rounded(expectations(checks)), indent=None, separators=(",", ":"))
+        (folder / name).write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
+
+
+def rounded(values: Any) -> Any:
+    """Return numbers with eight digits, so that the files are short and the same everywhere."""
+    if isinstance(values, dict):
+        return {key: rounded(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [rounded(value) for value in values]
+    return float(f"{values:.8g}") if isinstance(values, float) and math.isfinite(values) else values
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent)
