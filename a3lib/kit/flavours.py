@@ -1,9 +1,7 @@
 """Undo what Colab and jupytext do to notebook commands in a .py; line numbers stay the same."""
 
-import ast
 import itertools
 import re
-import warnings
 
 from a3lib.kit.cells import WRAPPERS
 
@@ -13,7 +11,6 @@ CELL_MAGIC = re.compile(r"# %%(\w+)")
 COMMENTED = re.compile(r"(?:# (?P<colab>[ \t]+)|(?P<jupytext>[ \t]+)# )[!%?]\S.*")
 # Where a cell begins in the scripts of nbconvert and of jupytext, and in ours.
 MARKER = re.compile(r"# (In ?\[[\d ]*\]:|%%( .*)?|\+( .*)?|-)\s*")
-MOST_REPAIRS = 500
 
 
 def with_colab_cells(text: str) -> str:
@@ -30,17 +27,6 @@ def with_colab_cells(text: str) -> str:
     return "\n".join(lines)
 
 
-def syntax_error(text: str) -> SyntaxError | ValueError | None:
-    """Return what is wrong with a text as Python, or None."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError) as error:
-        return error
-    return None
-
-
 def with_blocks(text: str) -> str:
     """Put `pass` where an indented command became a comment: its block may have nothing else."""
     return "\n".join(
@@ -51,15 +37,19 @@ def with_blocks(text: str) -> str:
     )
 
 
-def with_raw_prose(text: str) -> str:
-    r"""Make raw those strings at a line's start that no longer parse, such as "\xi" in prose."""
+def with_raw_prose(text: str, end: int) -> str:
+    r"""Make a string raw whose last line has this number and that begins at a line's start.
+
+    Colab writes prose as strings, with its backslashes as they were, and Python refuses "\xi".
+    """
     lines = text.split("\n")
-    for _ in range(MOST_REPAIRS):
-        error = syntax_error("\n".join(lines))
-        at = getattr(error, "lineno", None)
-        if not at or "(unicode error)" not in str(error) or not lines[at - 1].startswith('"""'):
-            break
-        lines[at - 1] = f"r{lines[at - 1]}"
+    at = end - 1
+    if lines[at].strip() == '"""':
+        at -= 1
+    while at > 0 and not lines[at].startswith('"""'):
+        at -= 1
+    if lines[at].startswith('"""'):
+        lines[at] = f"r{lines[at]}"
     return "\n".join(lines)
 
 

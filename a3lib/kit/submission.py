@@ -38,7 +38,9 @@ __all__ = ["Kept", "Submission", "SubmissionError", "load_statements", "read_sub
 
 LARGEST_FILE = 20_000_000  # bytes; a notebook has figures in it
 LARGEST_CODE = 1_000_000  # characters of code
+MOST_REPAIRS = 50
 # IPython reads all of a cell again for each command in it.
+MOST_COMMANDS = 200  # in a cell
 MOST_COMMAND_WORK = 20_000_000  # characters of a cell, times the commands in it
 COMMAND = re.compile(r"^[ \t]*[!%?]|\?[ \t]*$|=[ \t]*[!%]", re.MULTILINE)
 TOO_DEEP = "an expression is nested too deeply to be read"
@@ -141,35 +143,41 @@ def notebook_cells(text: str, name: str) -> list[CodeCell]:
 
 def script_cells(text: str) -> list[CodeCell]:
     """Return a script as one cell with the number 0, or as several if it does not parse whole."""
-    whole = with_colab_cells(text)
-    if not parses(whole):
-        whole = with_raw_prose(with_blocks(whole))
-    if parses(whole):
-        return [CodeCell(0, 1, whole)]
-    parts = [(above, part) for above, part in marked_cells(whole) if part.strip()]
+    text = with_colab_cells(text)
+    if not problem_of(text):
+        return [CodeCell(0, 1, text)]
+    text = with_blocks(text)
+    for _ in range(MOST_REPAIRS):
+        problem = problem_of(text)
+        if not problem:
+            return [CodeCell(0, 1, text)]
+        if "(unicode error)" not in problem.reason:
+            break
+        text = with_raw_prose(text, problem.line)
+    parts = [(above, part) for above, part in marked_cells(text) if part.strip()]
     return [CodeCell(0, i, part, above) for i, (above, part) in enumerate(parts, start=1)]
 
 
-def parses(text: str) -> bool:
-    """Say whether a text is Python once notebook commands are taken out of it."""
+def problem_of(text: str) -> CellError | None:
+    """Return why a text is no Python, even without the notebook commands in it, or None."""
     try:
         read_one(CodeCell(0, 1, text), set())
-    except CellError:
-        return False
-    return True
+    except CellError as error:
+        return error
+    return None
 
 
 def read_one(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[LeftOut]]:
     """Read a cell as `read_cell` does; raises `CellError` also for what would take too long."""
     commands = len(COMMAND.findall(cell.source))
+    if commands > MOST_COMMANDS:
+        raise CellError("", cell.lines_above + 1, "it has too many commands in it")
     if len(cell.source) > LARGEST_CODE or len(cell.source) * commands > MOST_COMMAND_WORK:
         raise CellError("", cell.lines_above + 1, "it has too much code to be read")
     try:
         return read_cell(cell, colab)
     except (RecursionError, MemoryError) as error:
         raise CellError("", cell.lines_above + 1, TOO_DEEP) from error
-    except RuntimeError as error:  # IPython gives up after 500 commands.
-        raise CellError("", cell.lines_above + 1, "it has too many commands in it") from error
 
 
 def sorted_out(cells: list[CodeCell], name: str) -> Submission:
