@@ -12,11 +12,8 @@ numbers without the student having earned them, as by copying. `Worker.missing` 
 platform lacks.
 """
 
-import contextlib
 import json
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
@@ -24,22 +21,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from a3lib.errors import InputError
-from a3lib.kit.channel import (
-    HEADER,
-    UnreadableReply,
-    clean_text,
-    frame,
-    read_answers,
-    read_header,
-    read_text,
-    read_texts,
-)
-from a3lib.kit.forkserver import FORK, READY, STATUS, Settings
+from a3lib.kit.channel import UnreadableReply, clean_text, read_text
+from a3lib.kit.child import OWN_SECONDS, Child, Ended, Reply
+from a3lib.kit.forkserver import FORK, READY, Settings
 from a3lib.kit.jail import LIBRARY, Limits
 
 PROBES = "a3lib.kit.checks.probes"
@@ -63,8 +51,6 @@ SET_VARIABLES = {
     "USER": "student",
 }
 START_SECONDS = 300.0
-# For what our own processes do: fork, lock in, end, clean up.
-OWN_SECONDS = 30.0
 START = """
 import json, sys
 settings = json.loads(sys.argv[1])
@@ -73,171 +59,6 @@ sys.path[:0] = settings["folders"]
 from a3lib.kit.forkserver import main
 main()
 """
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came of one question.
-
-    Attributes:
-        kind: "answers", "missing" (not written), "raised", "timeout", "died" or "unreadable".
-        answers: numbers and nested lists of numbers under their names.
-        text: for the other kinds, one printable line of at most 300 characters.
-    """
-
-    kind: str
-    answers: dict[str, Any] = field(default_factory=dict)
-    text: str = ""
-
-
-class Ended(Exception):
-    """A child's process is no longer there."""
-
-
-class Child:
-    """One exercise's process. Made by `Worker.child`.
-
-    Attributes:
-        load_errors: what went wrong with statements of the file, a sentence each.
-    """
-
-    def __init__(self, channel: socket.socket, lifeline: socket.socket, limits: Limits) -> None:
-        self.load_errors: list[str] = []
-        self._channel, self._lifeline, self._limits = channel, lifeline, limits
-        self._number = 0
-        self._failure: Reply | None = None
-        self._failure_was_told = False
-        channel.setblocking(False)
-
-    def ask(self, probe: str, inputs: dict[str, Any]) -> Reply:
-        """Ask one probe; never raises for what student code does.
-
-        After "timeout", "died" or an answer that breaks the protocol the process is ended: the
-        next question gets "died" at once.
-        """
-        if self._failure is not None:
-            first, self._failure_was_told = not self._failure_was_told, True
-            if first:
-                return self._failure
-            return Reply("died", text=f"it had ended before: {self._failure.text}")
-        kind, body = self._exchange({"probe": probe, "inputs": inputs}, "the call")
-        if self._failure is not None:
-            self._failure_was_told = True
-            return self._failure
-        try:
-            if kind == "answers":
-                return Reply("answers", read_answers(body))
-            if kind in ("missing", "raised", "unreadable"):
-                return Reply(kind, text=read_text(body))
-            raise UnreadableReply("what came back was no answer to the question")
-        except UnreadableReply as problem:
-            return Reply("unreadable", text=str(problem))
-
-    def _load(self, texts: list[str]) -> None:
-        """Let the process load a student's statements."""
-        kind, body = self._exchange(texts, "loading the file")
-        if self._failure is not None:
-            return
-        try:
-            if kind != "loaded":
-                raise UnreadableReply(f"the file could not be loaded: {read_text(body)}")
-            self.load_errors = read_texts(body)
-        except UnreadableReply as problem:
-            self._fail("died", str(problem))
-
-    def _exchange(self, request: Any, what: str) -> tuple[str, bytes]:
-        """Send a request and return the kind and bytes of the reply; on failure set `_failure`."""
-        self._number += 1
-        seconds = self._limits.seconds
-        deadline = time.monotonic() + seconds
-        try:
-            if self._has_input():
-                raise UnreadableReply("it wrote to the grader without having been asked")
-            # A request's kind is not looked at.
-            self._send(frame(self._number, "ready", json.dumps(request).encode()), deadline)
-            return self._receive_frame(deadline)
-        except TimeoutError:
-            self._fail("timeout", f"{what} took longer than {seconds:g} seconds")
-        except Ended:
-            self._fail("died", f"{what} ended the process", with_status=True)
-        except UnreadableReply as problem:
-            self._fail("unreadable", str(problem))
-        return "", b""
-
-    def _fail(self, kind: str, text: str, with_status: bool = False) -> None:
-        """End the process for good and keep why."""
-        status = self._end()
-        if with_status and status is not None:
-            text += ": " + describe_status(status)
-        self._failure = Reply(kind, text=clean_text(text))
-
-    def _has_input(self) -> bool:
-        waiting = select.poll()
-        waiting.register(self._channel, select.POLLIN)
-        return any(event & select.POLLIN for _, event in waiting.poll(0))
-
-    def _wait(self, event: int, deadline: float) -> None:
-        """Wait until the channel is ready; raises TimeoutError, or Ended where it never will be."""
-        waiting = select.poll()
-        waiting.register(self._channel, event)
-        waiting.register(self._lifeline, select.POLLIN)
-        left = deadline - time.monotonic()
-        ready = waiting.poll(1000 * left) if left > 0 else []
-        if not ready:
-            raise TimeoutError
-        if self._channel.fileno() not in dict(ready):
-            raise Ended
-
-    def _send(self, data: bytes, deadline: float) -> None:
-        unsent = memoryview(data)
-        while unsent:
-            self._wait(select.POLLOUT, deadline)
-            try:
-                unsent = unsent[self._channel.send(unsent) :]
-            except BlockingIOError:
-                continue
-            except OSError as problem:
-                raise Ended from problem
-
-    def _receive_frame(self, deadline: float) -> tuple[str, bytes]:
-        header = self._receive(HEADER.size, deadline)
-        kind, length = read_header(header, self._number, self._limits.answer_bytes)
-        return kind, self._receive(length, deadline)
-
-    def _receive(self, length: int, deadline: float) -> bytes:
-        data = bytearray()
-        while len(data) < length:
-            self._wait(select.POLLIN, deadline)
-            try:
-                piece = self._channel.recv(min(length - len(data), 1 << 20))
-            except BlockingIOError:
-                continue
-            except OSError as problem:
-                raise Ended from problem
-            if not piece:
-                raise Ended
-            data += piece
-        return bytes(data)
-
-    def _end(self) -> int | None:
-        """End the process and all it started; return its status once nothing of it is left."""
-        status = b""
-        with contextlib.suppress(OSError):
-            self._lifeline.settimeout(OWN_SECONDS)
-            self._lifeline.shutdown(socket.SHUT_WR)
-            status = self._lifeline.recv(STATUS.size)
-        self._lifeline.close()
-        self._channel.close()
-        return STATUS.unpack(status)[0] if len(status) == STATUS.size else None
-
-
-def describe_status(status: int) -> str:
-    """Return what an ended process's status, as os.wait gives it, means."""
-    if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        hint = ", as when memory or processor time runs out" if name == "SIGKILL" else ""
-        return f"ended by {name}{hint}"
-    return f"ended by itself with status {os.waitstatus_to_exitcode(status)}, as os._exit does"
 
 
 class Worker:
@@ -293,14 +114,14 @@ class Worker:
         try:
             child, report = self._fork()
             self.protections, self.missing = report
-            child._load([])
-            child._end()
+            child.load([])
+            child.end()
         except Ended as problem:
             self.close()
             raise InputError(f"Student code cannot be locked in: {problem}") from problem
-        if child._failure is not None:
+        if child.failure is not None:
             self.close()
-            raise InputError(f"The probes cannot be used: {child._failure.text}")
+            raise InputError(f"The probes cannot be used: {child.failure.text}")
 
     def __enter__(self) -> "Worker":
         return self
@@ -331,13 +152,13 @@ class Worker:
             self._start()
             child, report = self._fork_or_fail()
         if report == [self.protections, self.missing]:
-            child._load(texts)
-        elif child._failure is None:
-            child._fail("died", "the child could not be locked in as before")
+            child.load(texts)
+        elif child.failure is None:
+            child.fail("died", "the child could not be locked in as before")
         try:
             yield child
         finally:
-            child._end()
+            child.end()
 
     def _fork_or_fail(self) -> tuple[Child, list[list[str]]]:
         """Return a child, or one that has failed already."""
@@ -345,7 +166,7 @@ class Worker:
             return self._fork()
         except Ended as problem:
             child = Child(*socket.socketpair(), self._limits)
-            child._failure = Reply("died", text=clean_text(f"no child could be had: {problem}"))
+            child.failure = Reply("died", text=clean_text(f"no child could be had: {problem}"))
             return child, []
 
     def _fork(self) -> tuple[Child, list[list[str]]]:
@@ -357,15 +178,15 @@ class Worker:
             socket.send_fds(self._socket, [FORK], [far_channel.fileno(), far_lifeline.fileno()])
             far_channel.close()
             far_lifeline.close()
-            kind, body = child._receive_frame(time.monotonic() + OWN_SECONDS)
+            kind, body = child.receive_frame(time.monotonic() + OWN_SECONDS)
         except (OSError, Ended, UnreadableReply) as problem:
-            child._end()
+            child.end()
             raise Ended("the worker did not answer") from problem
         finally:
             far_channel.close()
             far_lifeline.close()
         if kind != "ready":
-            child._end()
+            child.end()
             raise Ended(read_text(body))
         # No student code has run yet: this is our own writing.
         return child, json.loads(body)
