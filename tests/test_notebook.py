@@ -21,7 +21,7 @@ from a3lib.runs import RUN_FOLDER_VARIABLE
 NOTEBOOK = Path(__file__).parents[1] / "A3.ipynb"
 LONGEST_CELL = 26
 QUESTIONS = [
-    f"Q{s}.{q}" for s, last in ((1, 3), (2, 5), (3, 4), (4, 6)) for q in range(1, last + 1)
+    f"Q{s}.{q}" for s, last in ((1, 3), (2, 5), (3, 4), (4, 6), (5, 2)) for q in range(1, last + 1)
 ]
 DEBUG = {"profile": "tiny", "debug": True}
 
@@ -49,6 +49,16 @@ def test_cell_ids_are_names_that_stay(cells: list[Any]) -> None:
 
 def test_no_cell_is_long(cells: list[Any]) -> None:
     assert max(len(source.splitlines()) for source in code_of(cells)) <= LONGEST_CELL
+
+
+def test_every_function_of_the_interface_has_its_check_below_it(cells: list[Any]) -> None:
+    sources = code_of(cells)
+    for name in REQUIRED_FUNCTIONS:
+        written = [n for n, source in enumerate(sources) if f"def {name}(" in source]
+        checked = [n for n, source in enumerate(sources) if source == f"check({name})"]
+        assert len(written) == 1 and checked, name
+        between = sources[written[0] + 1 : checked[0]]
+        assert all(source.startswith("check(") for source in between), name
 
 
 def test_every_question_stands_once_with_a_place_for_the_answer(cells: list[Any]) -> None:
