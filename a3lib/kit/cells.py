@@ -327,14 +327,18 @@ def cut(code: str) -> Iterator[tuple[ast.stmt, str]]:
     lines = code.split("\n")
     body = ast.parse(code).body
     done = 0
-    for node in body:
+    for index, node in enumerate(body):
+        shared = done >= first_line(node) or any(
+            first_line(after) <= last_line(node) for after in body[index + 1 : index + 2]
+        )
         above = lines[done : first_line(node) - 1]
         done = max(done, last_line(node)) if node is not body[-1] else len(lines)
         while done < len(lines) and re.match(r"\s+#", lines[done]):
             done += 1  # A comment that is indented belongs to what is above it.
         text = "\n".join(lines[first_line(node) - 1 : done])
         # A statement that shares its line with another is written anew.
-        yield node, "\n".join([*above, text if is_code_of(text, [node]) else ast.unparse(node)])
+        alone = not shared and is_code_of(text, [node])
+        yield node, "\n".join([*above, text if alone else ast.unparse(node)])
 
 
 def is_code_of(text: str, nodes: list[ast.stmt]) -> bool:

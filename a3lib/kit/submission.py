@@ -37,7 +37,7 @@ from a3lib.kit.names import names_of
 __all__ = ["Kept", "Submission", "SubmissionError", "load_statements", "read_submission"]
 
 LARGEST_FILE = 20_000_000  # bytes; a notebook has figures in it
-LARGEST_CODE = 1_000_000  # characters of code
+LARGEST_CODE = 300_000  # characters of code
 MOST_REPAIRS = 50
 # IPython reads all of a cell again for each command in it.
 MOST_COMMANDS = 200  # in a cell
