@@ -29,7 +29,11 @@ def dpo(check: Check) -> Expected:
     zeros = [0.0] * len(a)
     of = partial(mistake, loss=None)
     wrong = [
-        ("chosen and rejected swapped", "or policy and reference", loss(-beta * margin).mean()),
+        (
+            "chosen and rejected swapped",
+            "it is (policy chosen - policy rejected) - (reference chosen - reference rejected)",
+            loss(-beta * margin).mean(),
+        ),
         ("no reference", "subtract the reference's log-probabilities", loss(beta * (a - b)).mean()),
         ("beta is missing", "multiply the difference by beta", loss(margin).mean()),
         ("beta on one side", "beta multiplies all four terms", loss(beta * (a - b) - c + d).mean()),
