@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from a3lib.errors import InputError
 from a3lib.kit.names import names_of
 
 # The body of a cell under one of these magics is Python that runs in the notebook.
@@ -23,7 +24,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 
 
-class ExportError(Exception):
+class ExportError(InputError):
     """The notebook cannot be exported; the message is one sentence with what to do about it."""
 
 

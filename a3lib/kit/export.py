@@ -8,9 +8,7 @@ the script does what running the notebook does. `cells` says what is left out of
 
 import argparse
 import hashlib
-import json
 import os
-import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
@@ -19,10 +17,13 @@ from typing import Any
 
 import nbformat
 
+from a3lib.errors import InputError
 from a3lib.kit.cells import ExportError
 from a3lib.kit.placement import Findings
 from a3lib.kit.script import notebook_to_source
-from a3lib.kit.signatures import REQUIRED_DEFAULTS, REQUIRED_FUNCTIONS
+from a3lib.kit.signatures import REQUIRED_FUNCTIONS
+from a3lib.kit.this_notebook import in_a_notebook, notebook_from_colab, notebook_in_use
+from a3lib.kit.verification import Verification, verify_script
 
 
 @dataclass(frozen=True)
@@ -34,28 +35,25 @@ class ExportReport(Findings):
     size: int
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What a fresh process found in a script; `error` is None when the script imports."""
-
-    error: str | None
-    seconds: float
-    found: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    different: tuple[str, ...] = ()
-
-
 def export_notebook(notebook: Path, output: Path) -> ExportReport:
     """Write a notebook's script; raises `ExportError`, and then leaves `output` as it was."""
     if output.resolve() == notebook.resolve():
         raise ExportError(f"{output} is the notebook itself: choose another file with -o.")
+    return export_document(read_notebook(notebook), str(notebook), output)
+
+
+def export_document(nb: Any, name: str, output: Path) -> ExportReport:
+    """Write the script of a notebook that is in memory; raises `ExportError` with its name."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Those are of a student's code or an old notebook file.
-        nb = read_notebook(notebook)
+        warnings.simplefilter("ignore")  # Those are of a student's code.
         try:
             source, findings = notebook_to_source(nb)
         except ExportError as error:
-            raise ExportError(f"{notebook}: {error}") from error
+            raise ExportError(f"{name}: {error}") from error
+        except (RecursionError, MemoryError) as error:
+            raise ExportError(
+                f"{name}: an expression is nested too deeply: simplify it and export again."
+            ) from error
     content = source.encode()
     write_at_once(output, content)
     digest = hashlib.sha256(content).hexdigest()
@@ -65,7 +63,9 @@ def export_notebook(notebook: Path, output: Path) -> ExportReport:
 def read_notebook(notebook: Path) -> Any:
     """Read a notebook; raises `ExportError` where it is none."""
     try:
-        nb = nbformat.read(notebook, as_version=4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Those are of an old notebook file.
+            nb = nbformat.read(notebook, as_version=4)
         if not all(isinstance(c.source, str) and isinstance(c.cell_type, str) for c in nb.cells):
             raise ValueError("a cell has no source")
     except OSError as error:
@@ -92,80 +92,6 @@ def write_at_once(output: Path, content: bytes) -> None:
         ) from error
 
 
-CHILD = """
-import importlib.util, inspect, json, sys, time
-script, name, *functions = sys.argv[1:]
-spec = importlib.util.spec_from_file_location(name, script)
-module = sys.modules[name] = importlib.util.module_from_spec(spec)
-started = time.perf_counter()
-spec.loader.exec_module(module)
-seconds = time.perf_counter() - started
-
-def arguments(value):
-    try:
-        parameters = inspect.signature(value).parameters.values()
-    except (TypeError, ValueError):
-        return None
-    return [[p.name, p.default is not p.empty] for p in parameters]
-
-found = {f: arguments(getattr(module, f)) for f in functions if hasattr(module, f)}
-print()  # The script may have left a line open.
-print(json.dumps({"seconds": seconds, "found": found}))
-"""
-
-
-def verify_script(
-    script: Path, timeout: float = 60.0, notebook_folder: Path | None = None
-) -> Verification:
-    """Import a script in a fresh process without network or GPU, and look at its functions."""
-    folders = [script.resolve().parent, (notebook_folder or script.parent).resolve()]
-    paths = [*folders, Path(__file__).resolve().parents[2], os.environ.get("PYTHONPATH")]
-    settings = {
-        "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HF_HUB_OFFLINE": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-    try:
-        child = subprocess.run(
-            [sys.executable, "-c", CHILD, script.resolve(), script.stem, *REQUIRED_FUNCTIONS],
-            cwd=folders[0],
-            env={**os.environ, **settings},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired:
-        return Verification(f"its import takes longer than {timeout:g} seconds", timeout)
-    answers = [line for line in child.stdout.splitlines() if line.startswith('{"seconds"')]
-    if child.returncode or not answers:
-        lines = child.stderr.strip().splitlines()
-        return Verification(lines[-1] if lines else f"it ends with {child.returncode}", 0.0)
-    answer = json.loads(answers[-1])
-    return compare(answer["seconds"], answer["found"])
-
-
-def compare(seconds: float, arguments: dict[str, list[tuple[str, bool]] | None]) -> Verification:
-    """Hold a script's functions, given as arguments with "has a default", against the list."""
-    found, missing, different = [], [], []
-    for name, required in REQUIRED_FUNCTIONS.items():
-        given = arguments.get(name)
-        shown = ", ".join(f"{a}=..." if has_default else a for a, has_default in given or [])
-        optional = required[len(required) - REQUIRED_DEFAULTS[name] :]
-        if name not in arguments:
-            missing.append(name)
-        elif given is None:
-            different.append(f"{name} is not a function")
-        elif tuple(argument for argument, _ in given) != required:
-            different.append(f"{name}({shown}) must be {name}({', '.join(required)})")
-        elif not all(has_default for argument, has_default in given if argument in optional):
-            different.append(f"{name}({shown}) must have a default for {' and '.join(optional)}")
-        else:
-            found.append(name)
-    return Verification(None, seconds, tuple(found), tuple(missing), tuple(different))
-
-
 def summary(report: ExportReport, check: Verification) -> str:
     """Return what the command prints about a script."""
     count = f"{len(check.found)} of {len(REQUIRED_FUNCTIONS)}"
@@ -184,6 +110,45 @@ def summary(report: ExportReport, check: Verification) -> str:
         *(f"  {problem}" for problem in report.problems),
     ]
     return "\n".join(lines)
+
+
+def export_this_notebook(
+    output: str | Path | None = None, notebook: str | Path | None = None
+) -> None:
+    """Export the notebook that calls this, and print what the command prints.
+
+    `output` is by default a .py beside the notebook, or in the results folder of
+    `python -m a3lib run`. `notebook` is the file, where it cannot be found. Outside a notebook
+    this only says so.
+
+    Raises `InputError` where the notebook is not found, and `ExportError` where it has no script.
+    """
+    if not in_a_notebook():
+        print("Only a notebook can export itself: elsewhere run `python export_to_py.py A3.ipynb`.")
+        return
+    from a3lib.runs import RUN_FOLDER_VARIABLE  # It loads what draws figures, for which one waits.
+
+    run_folder = os.environ.get(RUN_FOLDER_VARIABLE)
+    try:
+        document = None if notebook else notebook_from_colab()
+        file = Path("A3.ipynb") if document else Path(notebook or notebook_in_use())
+        default = (Path(run_folder) if run_folder else file.parent) / f"{file.stem}.py"
+        output = Path(output) if output else default
+        if document:
+            report = export_document(document, "this notebook", output)
+        else:
+            print(f"This is {file.name} as it was last saved: save it first if it has changed.")
+            report = export_notebook(file, output)
+    except InputError as error:
+        if not run_folder:
+            raise
+        # A run that nobody watches has its results, and is not to fail at its end.
+        print(f"No script was made: {error}")
+        return
+    check = verify_script(output, notebook_folder=file.parent)
+    print(summary(report, check))
+    if check.error is not None:
+        print(f"{output} does not import: {check.error}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,19 +5,23 @@ import hashlib
 import io
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
 import textwrap
 import time
+import types
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from a3lib.kit import export
-from a3lib.kit.export import ExportError, ExportReport, export_notebook, verify_script
+from a3lib.errors import InputError
+from a3lib.kit import export, signatures, this_notebook
+from a3lib.kit.export import ExportError, ExportReport, export_notebook, export_this_notebook
+from a3lib.kit.verification import verify_script
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
@@ -732,20 +736,20 @@ def test_notebooks_of_other_editors_are_read(tmp_path: Path) -> None:
 def required_source(without: tuple[str, ...] = ()) -> str:
     return "\n".join(
         f"def {name}({', '.join(required_arguments(name))}):\n    raise NotImplementedError"
-        for name in export.REQUIRED_FUNCTIONS
+        for name in signatures.REQUIRED_FUNCTIONS
         if name not in without
     )
 
 
 def required_arguments(name: str) -> list[str]:
-    arguments = export.REQUIRED_FUNCTIONS[name]
-    first_optional = len(arguments) - export.REQUIRED_DEFAULTS[name]
+    arguments = signatures.REQUIRED_FUNCTIONS[name]
+    first_optional = len(arguments) - signatures.REQUIRED_DEFAULTS[name]
     return [a if i < first_optional else f"{a}=None" for i, a in enumerate(arguments)]
 
 
 def test_required_functions_are_those_of_the_assignment() -> None:
-    assert len(export.REQUIRED_FUNCTIONS) == 11
-    assert export.REQUIRED_FUNCTIONS["get_log_probs"] == ("model", "batch")
+    assert len(signatures.REQUIRED_FUNCTIONS) == 11
+    assert signatures.REQUIRED_FUNCTIONS["get_log_probs"] == ("model", "batch")
     assert required_arguments("train_DPO") == [
         "model_name",
         *("beta=None", "lr=None", "batch_size=None", "max_length=None", "debug=None"),
@@ -806,6 +810,173 @@ def test_verification_has_a_time_limit(tmp_path: Path) -> None:
     check = verify_script(tmp_path / "A3.py", timeout=0.5)
     assert check.error == "its import takes longer than 0.5 seconds"
     assert time.perf_counter() - started < 20
+
+
+def test_verification_is_without_network(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        (tmp_path / "A3.py").write_text(
+            f"""
+import json, os, socket
+def refused(call):
+    try:
+        call()
+    except OSError as error:
+        return str(error)
+found = [
+    refused(lambda: socket.create_connection({address!r})),
+    refused(lambda: socket.getaddrinfo("localhost", 80)),
+    refused(lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", {address!r})),
+]
+left, right = socket.socketpair()
+left.send(b"x")
+found += [right.recv(1).decode(), os.getuid(), os.readlink("/proc/self/ns/net")]
+json.dump(found, open("found.json", "w"))
+"""
+        )
+        assert verify_script(tmp_path / "A3.py").error is None
+    *found, user, network = json.loads((tmp_path / "found.json").read_text())
+    assert found == ["a script is imported without network here"] * 3 + ["x"]
+    assert user == os.getuid()
+    try_it = "import ctypes; exit(ctypes.CDLL(None).unshare(0x40000000) != 0)"
+    if subprocess.run([sys.executable, "-c", try_it]).returncode == 0:
+        assert network != os.readlink("/proc/self/ns/net")
+
+
+def test_verification_does_not_wait_for_what_a_script_leaves_behind(tmp_path: Path) -> None:
+    (tmp_path / "A3.py").write_text(
+        "import subprocess, time\nsubprocess.Popen(['sleep', '20'])\ntime.sleep(20)"
+    )
+    started = time.perf_counter()
+    assert "longer than 0.5" in str(verify_script(tmp_path / "A3.py", timeout=0.5).error)
+    assert time.perf_counter() - started < 15
+
+
+def test_code_that_is_nested_too_deeply(tmp_path: Path) -> None:
+    for code in ("x = " + "-" * 100_000 + "1", "x = a" + ".b" * 5000, "x = " + "-" * 900 + "1"):
+        with pytest.raises(ExportError, match="nested too deeply"):
+            exported(tmp_path, code)
+        assert not (tmp_path / "A3.py").exists()
+
+
+class Kernel:
+    """Stands in for a notebook's shell."""
+
+    kernel = "a kernel"
+
+    def __init__(self, **names: Any) -> None:
+        self.user_ns = names
+
+
+@pytest.fixture
+def in_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Be in a notebook's kernel, in a folder where a run or an editor has set nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.delenv("A3_RUN_FOLDER", raising=False)
+    monkeypatch.setattr(this_notebook, "get_ipython", Kernel)
+    return monkeypatch
+
+
+def test_a_script_does_not_export_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_notebook(tmp_path / "A3.ipynb", "x = 1")
+    export_this_notebook()
+    assert capsys.readouterr().out.startswith("Only a notebook can export itself")
+    monkeypatch.setattr(this_notebook, "get_ipython", lambda: type("Terminal", (), {})())
+    export_this_notebook()
+    assert capsys.readouterr().out.startswith("Only a notebook can export itself")
+    assert not (tmp_path / "A3.py").exists()
+
+
+def test_a_notebook_exports_itself(
+    tmp_path: Path, in_kernel: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_notebook(tmp_path / "Mine.ipynb", "x = 1\nprint(x)")
+    export_this_notebook()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "This is Mine.ipynb as it was last saved: save it first if it has changed."
+    digest = hashlib.sha256((tmp_path / "Mine.py").read_bytes()).hexdigest()
+    assert lines[1].startswith("wrote Mine.py") and lines[1].endswith(digest)
+    assert lines[2].endswith("functions found: 0 of 11")
+    export_this_notebook("other.py")
+    assert (tmp_path / "other.py").read_bytes() == (tmp_path / "Mine.py").read_bytes()
+    write_notebook(tmp_path / "Mine.ipynb", "import absent_module")
+    capsys.readouterr()
+    export_this_notebook()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Mine.py does not import: ModuleNotFoundError: No module named 'absent_module'"
+    )
+    write_notebook(tmp_path / "Mine.ipynb", "def f(:")
+    with pytest.raises(ExportError, match=r"cell 1 .* has a syntax error in line 1"):
+        export_this_notebook()
+
+
+def test_the_editor_says_which_notebook_it_is(
+    tmp_path: Path, in_kernel: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=r"No notebook is .*export_this_notebook\(notebook="):
+        export_this_notebook()
+    (tmp_path / "notes").mkdir()
+    for name in ("one", "two"):
+        write_notebook(tmp_path / f"{name}.ipynb", f"name = {name!r}")
+    write_notebook(tmp_path / "notes" / "three.ipynb", "name = 'three'")
+    with pytest.raises(InputError, match=r"2 notebooks are .*export_this_notebook\(notebook="):
+        export_this_notebook()
+    export_this_notebook(notebook="two.ipynb")
+    assert "name = 'two'" in (tmp_path / "two.py").read_text()
+    in_kernel.setenv("JPY_SESSION_NAME", str(tmp_path / "notes" / "three.ipynb"))
+    export_this_notebook()
+    assert "name = 'three'" in (tmp_path / "notes" / "three.py").read_text()
+    in_kernel.setenv("JPY_SESSION_NAME", str(tmp_path / "one-jvsc-1.ipynb"))
+    file = tmp_path / "one.ipynb"
+    in_kernel.setattr(this_notebook, "get_ipython", lambda: Kernel(__vsc_ipynb_file__=str(file)))
+    export_this_notebook()
+    assert "name = 'one'" in (tmp_path / "one.py").read_text()
+
+
+def test_in_a_run_the_script_goes_to_the_results(
+    tmp_path: Path, in_kernel: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    in_kernel.setenv("A3_RUN_FOLDER", str(tmp_path / "run"))
+    export_this_notebook()
+    assert capsys.readouterr().out.startswith("No script was made: No notebook is in this folder")
+    write_notebook(tmp_path / "A3.ipynb", "x = 1")
+    export_this_notebook()
+    assert (tmp_path / "run" / "A3.py").exists() and not (tmp_path / "A3.py").exists()
+
+
+def test_colab_hands_over_the_notebook_of_the_page(
+    tmp_path: Path, in_kernel: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1\n!ls")])
+    nb.cells[0].source = ["x = 1\n", "!ls"]
+    answers: list[Any] = [{"ipynb": nb}, None, {"ipynb": 3}]
+
+    def blocking_request(name: str, **options: Any) -> Any:
+        asked.append(name)
+        return answers.pop(0)
+
+    modules = {name: types.ModuleType(name) for name in ("google", "google.colab")}
+    message = types.ModuleType("google.colab._message")
+    message.blocking_request = blocking_request  # type: ignore[attr-defined]
+    modules["google.colab"]._message = message  # type: ignore[attr-defined]
+    for name, module in [*modules.items(), ("google.colab._message", message)]:
+        in_kernel.setitem(sys.modules, name, module)
+    write_notebook(tmp_path / "sample.ipynb", "y = 2")
+    export_this_notebook()
+    out = capsys.readouterr().out
+    assert out.startswith("wrote A3.py") and "cell 1, line 2: !ls" in out and "saved" not in out
+    assert "x = 1" in (tmp_path / "A3.py").read_text() and asked == ["get_ipynb"]
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"Colab did not .*export_this_notebook\(notebook="):
+            export_this_notebook()
+    export_this_notebook(notebook="sample.ipynb")
+    assert "y = 2" in (tmp_path / "sample.py").read_text() and len(asked) == 3
 
 
 def test_command_prints_a_summary(tmp_path: Path) -> None:
