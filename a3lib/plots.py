@@ -17,6 +17,7 @@ from a3lib.frontier import SFT, Curves, Estimate, groups_of, methods_of, point_i
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLES = ("-", "--", "-.", ":")
 SMOOTHING_STEPS = 10
+SCORE_BIN = 5
 MARKERS = ("o", "s", "^", "D", "v", "P")
 # A parabola through fewer points or betas than this, or across a wider gap (a share of the range)
 # between neighbours, says more about noise than about the method.
@@ -268,6 +269,22 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
         strict=True,
     ):
         axes.set_ylabel(name)
+    return figure
+
+
+def score_histogram(scores: Sequence[float], maximum: float) -> Figure:
+    """Draw how many submissions got which score, in bins of 5 points up to `maximum`."""
+    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    ends = np.arange(0, maximum + SCORE_BIN, SCORE_BIN).tolist()
+    axes.hist(scores, ends, color=COLOURS[0], edgecolor="white")
+    if scores:
+        centre = float(np.mean(scores))
+        axes.axvline(centre, color=COLOURS[1], linestyle="--", label=f"mean {centre:.1f}")
+        axes.legend(frameon=False)
+    axes.set_xlim(0, ends[-1])
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("points for exercises 1 to 4")
+    axes.set_ylabel("submissions")
     return figure
 
 

@@ -27,6 +27,7 @@ from a3lib.plots import (
     reward_histogram,
     reward_over_time,
     save_figure,
+    score_histogram,
     training_curves,
 )
 
@@ -161,6 +162,24 @@ def test_the_loss_is_compared_with_that_of_an_untrained_policy() -> None:
     assert axes.get_ylabel() == "DPO loss, nats per pair"
     assert "training step" in axes.get_xlabel()
     assert axes.get_ylim()[0] == 0
+
+
+def test_the_histogram_of_scores_counts_every_submission_in_bins_of_five_points() -> None:
+    axes = score_histogram([0, 4.9, 5, 84, 85], 85).axes[0]
+    heights = [patch.get_height() for patch in axes.patches]
+    assert len(heights) == 17
+    assert (heights[0], heights[1], heights[-1]) == (2, 1, 2)
+    assert sum(heights) == 5
+    assert axes.get_xlim() == (0, 85)
+    assert legend_texts(axes) == ["mean 35.8"]
+    assert axes.get_xlabel() == "points for exercises 1 to 4"
+    assert axes.get_ylabel() == "submissions"
+
+
+def test_the_histogram_of_no_scores_is_empty() -> None:
+    axes = score_histogram([], 85).axes[0]
+    assert sum(patch.get_height() for patch in axes.patches) == 0
+    assert axes.get_legend() is None
 
 
 def test_figures_are_saved_as_png_and_pdf(tmp_path: Path) -> None:
