@@ -48,6 +48,8 @@ STUDENT_KIT = (
     "a3lib.kit.script",
     "a3lib.kit.signatures",
     "a3lib.kit.submission",
+    "a3lib.kit.this_notebook",
+    "a3lib.kit.verification",
 )
 
 
