@@ -3,6 +3,7 @@
 What is expected stands in expected.json, which `python -m a3lib.kit.checks.oracle` writes.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +66,15 @@ def tokens(rows: int, start: int = 0) -> list[list[int]]:
 
 
 def sampling_logits() -> list[list[float]]:
-    """Return the log-probabilities of the likely words and of the hundred unlikely ones."""
-    from math import log
+    """Return the log-probabilities of the likely words and of the hundred unlikely ones.
 
-    likely = [[token, log(share)] for token, share in LIKELY]
-    return likely + [[token, log(0.40 / len(UNLIKELY))] for token in UNLIKELY]
+    No two of the unlikely ones are equal: top-k keeps all that are as likely as the k-th.
+    """
+    likely = [[token, math.log(share)] for token, share in LIKELY]
+    count = len(UNLIKELY)
+    weights = [1.1 - 0.2 * index / (count - 1) for index in range(count)]
+    unlikely = zip(UNLIKELY, weights, strict=True)
+    return likely + [[token, math.log(0.40 * weight / count)] for token, weight in unlikely]
 
 
 def public_checks() -> tuple[Check, ...]:
@@ -118,7 +123,7 @@ def reward_checks() -> list[Check]:
 def evaluate_checks() -> list[Check]:
     """Return the checks of evaluate."""
     inputs = {"texts": [*REVIEWS], "logits": ONLY_NEUTRAL, "batch_size": 2}
-    second = {"rewards": [0.1, 0.2, 0.9, 0.4, 0.8]}
+    second = {"rewards": [0.1, 0.2, 0.9, 0.4, 0.8], "stand_in": 1}
     titles = {
         "mean": ("the mean is over reviews, not batches", 2),
         "generations": ("one text a review, in order", 1),
@@ -193,7 +198,7 @@ def train_checks() -> list[Check]:
         ),
         Check(
             *("train.rollouts", "train", "dropout is off while sampling", "train", few, 1),
-            second_try=slope,
+            second_try=slope | {"work_first": 1},
         ),
     ]
 
@@ -244,7 +249,7 @@ def kl_checks() -> list[Check]:
                 2,
             ),
             exercise=3,
-            second_try={"stand_ins": "slope"},
+            second_try={"stand_ins": "slope", "work_first": 1},
         ),
     ]
 
@@ -314,10 +319,12 @@ def log_prob_checks() -> list[Check]:
         "labels": [[-100, -100, *ids[0][2:]], [-100, -100, -100, *ids[1][3:]]],
         "prompt_lengths": [2, 3],
     }
+    # An end token inside the second text is text.
+    ended = [8, 8, 1, 30, 0, 19, 5]
     padded = full | {
-        "input_ids": [[0, 0, 0, *ids[0][:4]], [8, *ids[1]]],
+        "input_ids": [[0, 0, 0, *ids[0][:4]], ended],
         "attention_mask": [[0, 0, 0, 1, 1, 1, 1], [1] * 7],
-        "labels": [[-100] * 4 + ids[0][1:4], [-100] * 4 + ids[1][3:]],
+        "labels": [[-100] * 4 + ids[0][1:4], [-100] * 4 + ended[4:]],
         "prompt_lengths": [1, 4],
     }
     second = {"stand_in": 1}

@@ -37,6 +37,10 @@ ERRORS = {
         "rewards changed in place",
         "compute a new tensor, do not write into the one that you were given.",
     ),
+    "modified by an inplace operation": (
+        "changed in place",
+        "a tensor that the gradient needs was written into: compute a new one.",
+    ),
 }
 
 

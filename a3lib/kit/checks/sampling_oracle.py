@@ -14,6 +14,8 @@ from a3lib.kit.checks.sampling_probes import seeds_of
 from a3lib.kit.checks.tools import numbers
 
 EOS = 0
+# Nothing is right of an evaluation that looked at no model's work.
+WORKED = {"worked": 1.0}
 
 
 def rollouts(check: Check) -> tuple[list[list[int]], list[list[int]]]:
@@ -220,7 +222,13 @@ def reward_random(check: Check) -> Expected:
         *("every call gives the same texts", "do not set a seed, and sample, inside the function."),
         repeats_itself=1.0,
     )
-    right = {"repeats_itself": 0.0, "text_count": float(len(check.inputs["texts"]))}
+    count = float(len(check.inputs["texts"]))
+    right = {
+        "repeats_itself": 0.0,
+        "text_count": count,
+        "tokens_begin_with_seed": count,
+        "foreign_tokens": 0.0,
+    }
     return {"right": right, "mistakes": [again]}
 
 
@@ -267,14 +275,14 @@ def evaluate(check: Check) -> Expected:
         *("evaluation with gradients on", "put it under torch.no_grad()."), gradients_on=1.0
     )
     part = check.name.split(".")[1]
-    generations = {"text_count": float(count), "texts_in_order": float(count)}
     if part == "generations":
-        return {"right": generations, "mistakes": [lost]}
+        every = ("text_count", "texts_in_order", "texts_continued")
+        return {"right": dict.fromkeys(every, float(count)) | WORKED, "mistakes": [lost]}
     if part == "no_gradients":
-        right = {"gradients_on": 0.0, "text_count": float(count)}
+        right = {"gradients_on": 0.0, "text_count": float(count)} | WORKED
         return {"right": right, "mistakes": [recorded]}
     named = [mistake(name, hint, reward=numbers(value)) for name, hint, value in wrong]
-    return {"right": {"reward": numbers(rewards.mean())}, "mistakes": named}
+    return {"right": {"reward": numbers(rewards.mean())} | WORKED, "mistakes": named}
 
 
 def reset(check: Check) -> Expected:

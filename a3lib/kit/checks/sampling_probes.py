@@ -1,6 +1,6 @@
 """Probes of the functions that sample, evaluate and reset: section 1, reset_model_optimizer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,15 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from a3lib.kit.checks import world
-from a3lib.kit.checks.tools import Answers, borrowed, find, numbers
+from a3lib.kit.checks.stand_ins import reward_stand_in
+from a3lib.kit.checks.tools import Answers, Recorded, borrowed, find, numbers, work_first
 
 
 @contextmanager
 def watched(*models: nn.Module) -> Iterator[dict[str, float]]:
-    """Watch models at work: whether one ran with dropout on, or with gradients on."""
-    seen = {"dropout_on": 0.0, "gradients_on": 0.0}
+    """Watch models at work: whether one ran at all, with dropout on, or with gradients on."""
+    seen = {"ran": 0.0, "dropout_on": 0.0, "gradients_on": 0.0}
 
     def note(module: nn.Module, arguments: Any) -> None:
+        seen["ran"] = 1.0
         seen["dropout_on"] = max(seen["dropout_on"], float(module.training))
         seen["gradients_on"] = max(seen["gradients_on"], float(torch.is_grad_enabled()))
 
@@ -53,12 +55,17 @@ def reward(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     with watched(policy) as seen:
         rewards, tokens, generations = function(texts, *tools, **sizes)
         again = function(list(inputs["texts"]), *tools, **sizes)[1] if "again" in inputs else tokens
-    beginnings = [tokenizer.decode(row) for row in seeds_of(inputs)]
+    seeds = seeds_of(inputs)
+    beginnings = [tokenizer.decode(row) for row in seeds]
+    rows = numbers(tokens)
     return {
         "reward": numbers(rewards),
         "reward_is_tensor": float(isinstance(rewards, Tensor)),
         "reward_needs_gradient": float(getattr(rewards, "requires_grad", False)),
-        "tokens": numbers(tokens),
+        "tokens": rows,
+        "tokens_begin_with_seed": float(
+            sum(row[: len(seed)] == seed for row, seed in zip(rows, seeds, strict=False))
+        ),
         "text_count": float(len(generations)),
         "texts_begin_with_seed": float(
             sum(start in text for start, text in zip(beginnings, generations, strict=False))
@@ -76,12 +83,14 @@ def seeds_of(inputs: dict[str, Any]) -> list[list[int]]:
 
 
 def statistics(tokens: Tensor, inputs: dict[str, Any]) -> Answers:
-    """Return how often the likeliest token was drawn, how often unlikely ones, and how many."""
+    """Return how many tokens the policy never says, and how often it said which."""
+    drawn = tokens[:, inputs.get("sizes", {}).get("seed_token_length", 10) :].flatten()
+    said = torch.tensor([token for token, _ in inputs.get("logits", [])])
+    foreign = {"foreign_tokens": float((~torch.isin(drawn, said)).sum())}
     if "unlikely" not in inputs:
-        return {}
-    drawn = tokens[:, -inputs["new_tokens"] :].flatten()
+        return foreign
     unlikely = drawn[torch.isin(drawn, torch.tensor(inputs["unlikely"]))]
-    return {
+    return foreign | {
         "share_of_likeliest": numbers((drawn == inputs["likeliest"]).double().mean()),
         "share_of_unlikely": len(unlikely) / len(drawn),
         "different_unlikely": float(len(unlikely.unique())),
@@ -91,12 +100,14 @@ def statistics(tokens: Tensor, inputs: dict[str, Any]) -> Answers:
 def evaluate(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     """Probe evaluate on a few reviews: the mean reward, and the texts in order."""
     function = find(namespace, "evaluate")
-    find(namespace, "compute_reward_for_mini_batch")
+    sample = find(namespace, "compute_reward_for_mini_batch")
     tokenizer, (reward_model, reward_tokenizer) = world.policy_tokenizer(), world.reward_tools()
     policy = namespace["model"] = policy_of(inputs)
     texts = namespace["test_texts"] = list(inputs["texts"])
+    ending = str(tokenizer.decode([inputs["logits"][0][0]]))
     rewards = dict(zip(texts, inputs.get("rewards", []), strict=False))
-    stand_in = {"compute_reward_for_mini_batch": reward_stand_in(rewards)} if rewards else {}
+    known = Recorded(work_first(sample, reward_stand_in(rewards, ending)))
+    stand_in = {"compute_reward_for_mini_batch": known} if rewards else {}
     # The classifier as a student's notebook may have loaded it: not frozen.
     reward_model.requires_grad_(True)
     try:
@@ -106,27 +117,19 @@ def evaluate(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
             )
     finally:
         reward_model.requires_grad_(False)
-    starts = [tokenizer.decode(row) for row in seeds_of(inputs)]
-    generations = [*found["generations"]]
+    starts = [str(tokenizer.decode(row)) for row in seeds_of(inputs)]
+    generations = [str(text) for text in found["generations"]]
     in_order = sum(start in text for start, text in zip(starts, generations, strict=False))
     return {
         "reward": numbers(found["reward"]),
         "text_count": float(len(generations)),
         "texts_in_order": float(in_order),
+        "texts_continued": float(
+            sum(text.rstrip().endswith(ending.strip()) for text in generations)
+        ),
+        "worked": max(seen["ran"], float(bool(known.calls))),
         "gradients_on": seen["gradients_on"],
     }
-
-
-def reward_stand_in(rewards: dict[str, float]) -> Callable[..., Any]:
-    """Return a function that takes the place of compute_reward_for_mini_batch: known rewards."""
-
-    def compute_reward_for_mini_batch(
-        batch: Any, *tools: Any, seed_token_length: int = 10, max_new_tokens: int = 20, **more: Any
-    ) -> Any:
-        tokens = torch.ones(len(batch), seed_token_length + max_new_tokens, dtype=torch.long)
-        return torch.tensor([rewards.get(text, 0.5) for text in batch]), tokens, [*batch]
-
-    return compute_reward_for_mini_batch
 
 
 def reset(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
@@ -134,7 +137,8 @@ def reset(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     function = find(namespace, "reset_model_optimizer")
     original = world.random_policy(inputs["model"])
     spoilt = namespace["model"] = world.random_policy(inputs["model"] + 1)
-    made = function(world.save_checkpoint(original), *inputs.get("lr", []))
+    with world.checkpoint(original) as folder:
+        made = function(folder, *inputs.get("lr", []))
     model, optimizer = made if isinstance(made, tuple) else (None, None)
     model = model if isinstance(model, nn.Module) else namespace["model"]
     optimizer = optimizer if optimizer is not None else namespace["optimizer"]

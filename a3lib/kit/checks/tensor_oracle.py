@@ -55,6 +55,14 @@ def dpo(check: Check) -> Expected:
         gradient_chosen=zeros,
         gradient_rejected=zeros,
     )
+    one_sided = [
+        mistake(
+            "gradient of one side only",
+            "both the chosen and the rejected text's log-probabilities are the policy's.",
+            **{f"gradient_{side}": zeros},
+        )
+        for side in ("chosen", "rejected")
+    ]
     by_part = {
         "gradient": {"gradient_chosen": of_chosen, "gradient_rejected": of_rejected},
         "values": {"loss": numbers(right)},
@@ -67,7 +75,10 @@ def dpo(check: Check) -> Expected:
     }
     part = check.name.split(".")[1]
     named = [unbounded, *named] if part == "extreme" else named
-    return {"right": by_part[part], "mistakes": [no_gradient] if part == "gradient" else named}
+    return {
+        "right": by_part[part],
+        "mistakes": [no_gradient, *one_sided] if part == "gradient" else named,
+    }
 
 
 def labels(check: Check) -> Expected:
@@ -255,6 +266,7 @@ def log_probs(check: Check) -> Expected:
         return model(input_ids=ids, **more).logits
 
     chosen = (wanted != -100).double()
+    rebuilt = (ids != 0).long()
     values = scored(mask, True)
     right = total(values, chosen)
     weights = torch.arange(1.0, len(ids) + 1, dtype=torch.float64)
@@ -277,6 +289,14 @@ def log_probs(check: Check) -> Expected:
             "GPT-2 counts padding as positions: give it position_ids from the attention mask.",
             log_probs=numbers(total(scored(mask, False), chosen)),
         ),
+    ]
+    padded += [
+        mistake(
+            "mask rebuilt as ids != pad",
+            "an end token inside a text is text: give the model the batch's attention_mask.",
+            log_probs=numbers(total(scored(rebuilt, positions), chosen)),
+        )
+        for positions in (True, False)
     ]
     whole = total(values, mask.double())
     others = [

@@ -99,7 +99,9 @@ def log_probs(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
 
 def first_logit_stand_in(logits: Tensor, labels: Tensor, average_log_prob: bool = False) -> Tensor:
     """Take the place of _get_batch_logps: the first logits, summed over the labels, (B,)."""
-    return (logits[:, :-1, 0] * (labels[:, 1:] >= 0)).sum(dim=1)
+    scored = labels[:, 1:] >= 0
+    total = (logits[:, :-1, 0] * scored).sum(dim=1)
+    return total / scored.sum(dim=1) if average_log_prob else total
 
 
 def reinforce_loss(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:

@@ -1,7 +1,7 @@
 """What every probe needs: find a function, lend it globals, turn tensors into plain numbers."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -40,6 +40,36 @@ def find(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
     if not callable(function):
         raise NotWritten(f"there is no function {name}")
     return function
+
+
+class Recorded:
+    """A function of the assignment whose arguments are remembered while it works as always."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.calls: list[tuple[Any, ...]] = []
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        self.calls.append((*arguments, *more.values()))
+        return self.function(*arguments, **more)
+
+    def models(self) -> list[Any]:
+        """Return the models among the arguments, in the order of the calls."""
+        return [value for call in self.calls for value in call if hasattr(value, "config")]
+
+
+def work_first(function: Callable[..., Any], stand_in: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a stand-in that lets the student's function work before it, whatever comes of that.
+
+    So what is watched, such as dropout, shows also where the function's result is wrong.
+    """
+
+    def both(*arguments: Any, **more: Any) -> Any:
+        with suppress(Exception):
+            function(*arguments, **more)
+        return stand_in(*arguments, **more)
+
+    return both
 
 
 def numbers(values: Any) -> Any:

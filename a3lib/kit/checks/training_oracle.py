@@ -49,7 +49,7 @@ def train(check: Check) -> Expected:
             "steps": steps,
             "start_off_checkpoint": 0.0,
         }
-        return {"right": right, "mistakes": [KEPT, dropped, REBUILT]}
+        return {"right": right, "mistakes": [KEPT, dropped]}
     if part == "learns":
         up = mistake(
             "gradient ascent", "a minus sign is missing or one too many.", preference={"to": -0.02}
@@ -63,24 +63,30 @@ def train(check: Check) -> Expected:
     if part == "reference":
         return reference(check)
     count = int(steps)
-    size = LOSS_SLOPE + alpha * KL_SLOPE
     piled = mistake(
         "gradients pile up",
         "call optimizer.zero_grad() each step.",
-        gradient_sizes=[size * (n + 1) for n in range(count)],
+        slopes=[float(n + 1) for n in range(count)],
     )
-    right = {"gradient_sizes": [size] * count, "optimizers": 1.0}
+    lost = mistake(
+        "gradients are thrown away",
+        "call optimizer.zero_grad() before backward, not between it and step.",
+        slopes=[0.0] * count,
+    )
+    one: Expected = {"slopes": [1.0] * count, "optimizers": 1.0}
     if part == "optimizer":
-        return {"right": right, "mistakes": [REBUILT, piled, dropped]}
+        return {"right": one, "mistakes": [REBUILT, piled, lost, dropped]}
+    weight = alpha * KL_SLOPE
     wrong = [
-        ("penalty not added", "add alpha times the KL to the loss.", LOSS_SLOPE),
-        ("alpha is missing", "multiply the KL by alpha.", LOSS_SLOPE + KL_SLOPE),
-        ("penalty subtracted", "a penalty is added to a loss.", LOSS_SLOPE - alpha * KL_SLOPE),
-        ("only the penalty", "add it to the REINFORCE loss.", alpha * KL_SLOPE),
+        ("penalty not added", "add alpha times the KL to the loss.", 0.0),
+        ("alpha is missing", "multiply the KL by alpha.", KL_SLOPE / (LOSS_SLOPE + KL_SLOPE)),
+        ("penalty subtracted", "a penalty is added to a loss.", -weight / (LOSS_SLOPE + weight)),
+        ("only the penalty", "add it to the REINFORCE loss.", 1.0),
     ]
-    named = [mistake(name, hint, gradient_sizes=[value] * count) for name, hint, value in wrong]
-    right["kl_divergences_count"] = steps
-    return {"right": right, "mistakes": [*named, piled, REBUILT]}
+    named = [mistake(name, hint, penalty_shares=[value] * count) for name, hint, value in wrong]
+    one |= {"penalty_shares": [weight / (LOSS_SLOPE + weight)] * count}
+    one |= {"kl_divergences_count": steps}
+    return {"right": one, "mistakes": [*named, piled, REBUILT]}
 
 
 def reference(check: Check) -> Expected:
@@ -89,6 +95,7 @@ def reference(check: Check) -> Expected:
         "reference_is_policy": 0.0,
         "reference_moved": 0.0,
         "reference_gradient": 0.0,
+        "references": {"from": 1.0},
     }
     if "stand_ins" not in check.inputs:
         right |= {"kl_divergences_first": {"from": -1e-3, "to": 1e-3}}
@@ -111,7 +118,7 @@ def reference(check: Check) -> Expected:
         "the KL stays exactly 0: compare with the original model.",
         kl_divergences_last={"from": -1e-6, "to": 1e-6},
     )
-    return {"right": right, "mistakes": [same, moved, attached, never]}
+    return {"right": right, "mistakes": [same, never, moved, attached]}
 
 
 def train_dpo(check: Check) -> Expected:
@@ -142,6 +149,7 @@ def train_dpo(check: Check) -> Expected:
             losses_last=at_start,
         )
         limits: Expected = {"losses_first": at_start, "losses_last": {"to": LN_2 - 1e-3}}
+        limits |= {"steps": 2 * per_epoch}
         return {"right": limits, "mistakes": [own]}
     if part == "learns":
         up = mistake(

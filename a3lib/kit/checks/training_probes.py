@@ -1,11 +1,10 @@
 """Probes of `train` and `train_DPO`: a few steps on a policy that knows two words.
 
 The policy says one of two words everywhere, a positive one or a negative one, so what training did
-is a single number. Stand-ins take the place of the other functions of the assignment where only
-the training loop itself is looked at; they compute nothing that the assignment asks for.
+is a single number.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,30 +14,42 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from a3lib.data import PreferencePair
 from a3lib.kit.checks import world
-from a3lib.kit.checks.sampling_probes import reward_stand_in, watched
-from a3lib.kit.checks.tools import Answers, borrowed, find
-
-# The loss of DPO where the policy is still the reference.
-LN_2 = 0.6931
+from a3lib.kit.checks.sampling_probes import watched
+from a3lib.kit.checks.stand_ins import dpo_stand_ins, not_asked, train_stand_ins
+from a3lib.kit.checks.tools import Answers, Recorded, borrowed, find
 
 
 class Steps:
-    """What optimizers did: how many there were, and each step's weights and gradient before it."""
+    """What optimizers did: how many there were, and what each step found.
+
+    `slopes` are the mean gradients of the matrices and of the vectors among the weights.
+    """
 
     def __init__(self) -> None:
         self.optimizers: list[torch.optim.Optimizer] = []
         self.weights: list[Tensor] = []
-        self.gradients: list[Tensor] = []
+        self.slopes: list[tuple[float, float]] = []
 
     def note(self, optimizer: torch.optim.Optimizer, *call: Any) -> None:
         """Remember a step that an optimizer is about to take."""
         if not any(optimizer is seen for seen in self.optimizers):
             self.optimizers.append(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        flat = [p.detach().flatten().clone() for p in parameters]
-        of = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters]
-        self.weights.append(torch.cat(flat))
-        self.gradients.append(torch.cat([g.flatten() for g in of]))
+        self.weights.append(torch.cat([p.detach().flatten() for p in parameters]))
+        of = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        vectors = [g for g in of if g.dim() == 1]
+        self.slopes.append((mean_of([g for g in of if g.dim() != 1]), mean_of(vectors)))
+
+    def trained(self, models: list[Any]) -> Any:
+        """Return the first of the models that an optimizer has, or the first of all."""
+        held = {id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]}
+        mine = [m for m in models if any(id(p) in held for p in m.parameters())]
+        return [*mine, models[0]][0]
+
+
+def mean_of(parts: list[Tensor]) -> float:
+    """Return the mean of all numbers in some tensors, and 0 where there are none."""
+    return float(torch.cat([part.flatten() for part in parts]).double().mean()) if parts else 0.0
 
 
 @contextmanager
@@ -68,43 +79,17 @@ def preference(policy: Any, inputs: dict[str, Any]) -> float:
     return float(scores[inputs["positive"]] - scores[inputs["negative"]])
 
 
-def slope_stand_in(model: Any, size: float) -> Tensor:
-    """Return a loss of value `size` whose gradient is `size` in every parameter."""
-    total = torch.stack([parameter.sum() for parameter in model.parameters()]).sum()
-    return size * (total - total.detach() + 1.0)
-
-
-def evaluate_stand_in(*tools: Any, **more: Any) -> dict[str, Any]:
-    """Take the place of evaluate."""
-    return {"reward": 0.5, "generations": ["a text"]}
-
-
-class Recorded:
-    """A function of the assignment whose arguments are remembered while it works as always."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.calls: list[tuple[Any, ...]] = []
-
-    def __call__(self, *arguments: Any, **more: Any) -> Any:
-        self.calls.append((*arguments, *more.values()))
-        return self.function(*arguments, **more)
-
-
-def not_asked(*arguments: Any, **more: Any) -> Tensor:
-    """Take the place of compute_kl_divergence where no penalty was asked for."""
-    return torch.zeros(())
-
-
-def setting(namespace: dict[str, Any], inputs: dict[str, Any]) -> tuple[str, Any]:
-    """Put a spoilt model and its optimizer into a namespace; return checkpoint and policy."""
+@contextmanager
+def setting(namespace: dict[str, Any], inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Put a spoilt model and its optimizer into a namespace; yield checkpoint and policy."""
     original = two_word_policy(inputs)
     spoilt = namespace["model"] = two_word_policy(inputs)
     with torch.no_grad():
         spoilt.get_output_embeddings().weight.add_(0.5)
     namespace["optimizer"] = torch.optim.AdamW(spoilt.parameters(), lr=1e-4)
-    folder = namespace["model_name"] = world.save_checkpoint(original)
-    return folder, original
+    with world.checkpoint(original) as folder:
+        namespace["model_name"] = folder
+        yield folder, original
 
 
 def flat_weights(model: Any) -> Tensor:
@@ -124,10 +109,29 @@ def history_of(found: dict[str, Any], key: str) -> Answers:
     return {f"{key}_count": float(len(values)), f"{key}_first": first, f"{key}_last": last}
 
 
+def first_weights(steps: Steps) -> Tensor:
+    """Return the weights before the first step, and none where there was no step."""
+    return steps.weights[0] if steps.weights else torch.zeros(0)
+
+
+def of_slopes(steps: Steps) -> Answers:
+    """Return each step's slope beside the first one's, and the share of the penalty in it.
+
+    Only shares are looked at, for gradients may be clipped to a length.
+    """
+    sizes = [abs(loss) + abs(penalty) for loss, penalty in steps.slopes]
+    first = next((size for size in sizes if size), 1.0)
+    return {
+        "slopes": [size / first for size in sizes],
+        "penalty_shares": [p / (abs(loss) + abs(p) or 1.0) for loss, p in steps.slopes],
+    }
+
+
 def of_steps(steps: Steps, original: Any) -> Answers:
     """Return what optimizers did, as numbers."""
-    same = bool(steps.weights) and steps.weights[0].shape == flat_weights(original).shape
-    off = (steps.weights[0] - flat_weights(original)).abs().max() if same else 99.0
+    # An optimizer may hold the weights in any order.
+    found, wanted = (flat.sort().values for flat in (first_weights(steps), flat_weights(original)))
+    off = (found - wanted).abs().max() if found.shape == wanted.shape else 99.0
     return {
         "optimizers": float(len(steps.optimizers)),
         "steps": float(len(steps.weights)),
@@ -140,18 +144,28 @@ def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     function = find(namespace, "train")
     for name in ("compute_reward_for_mini_batch", "compute_reinforce_loss", "evaluate"):
         find(namespace, name)
-    folder, original = setting(namespace, inputs)
     namespace["train_texts"] = namespace["test_texts"] = list(inputs["texts"])
+    penalised = inputs["arguments"].get("use_kl_divergence", False)
+    # Section 2 comes before section 3, so the function may not be written yet.
+    own = {"compute_kl_divergence": find(namespace, "compute_kl_divergence")} if penalised else {}
     stand_ins = train_stand_ins(namespace, inputs) if inputs.get("stand_ins") else {}
-    with borrowed(namespace, stand_ins), watched_steps() as steps:
-        penalised = inputs["arguments"].get("use_kl_divergence", False)
-        # Section 2 comes before section 3, so the function may not be written yet.
-        divergence = Recorded(find(namespace, "compute_kl_divergence") if penalised else not_asked)
-        with borrowed(namespace, {"compute_kl_divergence": divergence}):
-            rollouts = rollout_watch(namespace)
-            found = function(folder, **inputs["arguments"])
-            policy = namespace["model"]
-    references = [model for call in divergence.calls for model in call if hasattr(model, "config")]
+    functions = namespace | {"compute_kl_divergence": not_asked} | own | stand_ins
+    divergence = Recorded(functions["compute_kl_divergence"])
+    loss = Recorded(functions["compute_reinforce_loss"])
+    rollouts = Rollouts(functions["compute_reward_for_mini_batch"])
+    watching = {
+        "compute_kl_divergence": divergence,
+        "compute_reinforce_loss": loss,
+        "compute_reward_for_mini_batch": rollouts,
+    }
+    with (
+        setting(namespace, inputs) as (folder, original),
+        borrowed(namespace, stand_ins | watching),
+        watched_steps() as steps,
+    ):
+        found = function(folder, **inputs["arguments"])
+        policy = steps.trained([namespace["model"], *loss.models()])
+    references = divergence.models()
     reference = references[-1] if references else original
     after = preference(policy, inputs)
     return {
@@ -160,9 +174,10 @@ def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
         **(history_of(found, "kl_divergences") if penalised else {}),
         "has_evaluation": float("reward" in found["eval_results"]),
         **of_steps(steps, original),
-        "gradient_sizes": [float(g.double().mean()) for g in steps.gradients],
+        **of_slopes(steps),
         "preference": after,
-        "dropout_on": rollouts(),
+        "dropout_on": rollouts.dropout_on,
+        "references": float(len(references)),
         "reference_is_policy": float(reference is policy),
         "reference_moved": largest_difference(reference, original),
         "reference_gradient": largest_gradient(reference if references else None),
@@ -175,44 +190,17 @@ def largest_gradient(model: Any) -> float:
     return float(max(left)) if left else 0.0
 
 
-def rollout_watch(namespace: dict[str, Any]) -> Callable[[], float]:
-    """Wrap the namespace's sampling function; the result tells whether dropout was on within."""
-    sample = namespace["compute_reward_for_mini_batch"]
-    seen = [0.0]
+class Rollouts(Recorded):
+    """The sampling function at work, and whether a model had dropout on in it."""
 
-    def compute_reward_for_mini_batch(*arguments: Any, **more: Any) -> Any:
-        with watched(namespace["model"]) as flags:
-            result = sample(*arguments, **more)
-        seen.append(flags["dropout_on"])
+    dropout_on = 0.0
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        models = [value for value in (*arguments, *more.values()) if hasattr(value, "config")]
+        with watched(*models) as seen:
+            result = super().__call__(*arguments, **more)
+        self.dropout_on = max(self.dropout_on, seen["dropout_on"])
         return result
-
-    namespace["compute_reward_for_mini_batch"] = compute_reward_for_mini_batch
-    return lambda: max(seen)
-
-
-def train_stand_ins(namespace: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return stand-ins for all that train calls: known rewards, and losses with known slopes.
-
-    With "word" the loss pulls at the two words only, towards the positive one.
-    """
-
-    def compute_reinforce_loss(reward: Tensor, tokens: Tensor, model: Any) -> tuple[Tensor, Tensor]:
-        log_probs = torch.zeros(*tokens.shape, world.VOCABULARY)
-        if inputs["stand_ins"] == "word":
-            head = model.get_output_embeddings().weight[:, 0]
-            return log_probs, head[inputs["negative"]] - head[inputs["positive"]]
-        return log_probs, slope_stand_in(model, 1.0)
-
-    def compute_kl_divergence(log_probs: Tensor, tokens: Tensor, orig_model: Any) -> Tensor:
-        return slope_stand_in(namespace["model"], 3.0)
-
-    rewards = dict(zip(inputs["texts"], inputs["rewards"], strict=True))
-    return {
-        "compute_reward_for_mini_batch": reward_stand_in(rewards),
-        "compute_reinforce_loss": compute_reinforce_loss,
-        "compute_kl_divergence": compute_kl_divergence,
-        "evaluate": evaluate_stand_in,
-    }
 
 
 def train_dpo(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
@@ -220,17 +208,20 @@ def train_dpo(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     function = find(namespace, "train_DPO")
     for name in ("compute_DPO_loss", "get_log_probs", "evaluate"):
         find(namespace, name)
-    folder, original = setting(namespace, inputs)
     pairs = [PreferencePair(*pair) for pair in inputs["pairs"]]
     namespace |= {"train_texts_parallel": pairs, "test_texts_parallel": pairs}
     namespace["test_texts"] = list(inputs["texts"])
-    stand_ins = dpo_stand_ins(inputs["stand_ins"]) if "stand_ins" in inputs else {}
-    with borrowed(namespace, stand_ins), watched_steps() as steps:
-        scores = Recorded(namespace["get_log_probs"])
-        with borrowed(namespace, {"get_log_probs": scores}):
-            found = function(folder, **inputs["arguments"])
-            policy = namespace["model"]
-    others = [m for call in scores.calls for m in call if hasattr(m, "config") and m is not policy]
+    own_loss = namespace["compute_DPO_loss"]
+    stand_ins = dpo_stand_ins(inputs["stand_ins"], own_loss) if "stand_ins" in inputs else {}
+    scores = Recorded((namespace | stand_ins)["get_log_probs"])
+    with (
+        setting(namespace, inputs) as (folder, original),
+        borrowed(namespace, stand_ins | {"get_log_probs": scores}),
+        watched_steps() as steps,
+    ):
+        found = function(folder, **inputs["arguments"])
+        policy = steps.trained([namespace["model"], *scores.models()])
+    others = [model for model in scores.models() if model is not policy]
     return {
         **history_of(found, "losses"),
         "test_loss": float(found["test_loss"]),
@@ -238,34 +229,6 @@ def train_dpo(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
         **of_steps(steps, original),
         "preference": preference(policy, inputs),
         "reference_moved": largest_difference(others[-1], original) if others else 0.0,
-    }
-
-
-def dpo_stand_ins(kind: str) -> dict[str, Any]:
-    """Return stand-ins for all that train_DPO calls: scores that follow the words, known losses.
-
-    With "count" the loss of a batch is the number of its pairs, so that an average over batches
-    shows how it was weighted; with "word" it falls as the positive word's score rises.
-    """
-
-    def get_log_probs(model: Any, batch: Any) -> Tensor:
-        head = model.get_output_embeddings().weight[:, 0]
-        return (head[batch["input_ids"]] * batch["attention_mask"]).sum(dim=1)
-
-    def compute_DPO_loss(
-        chosen: Tensor, rejected: Tensor, of_chosen: Tensor, of_rejected: Tensor, beta: float = 0.1
-    ) -> Tensor:
-        gap = (chosen - rejected - of_chosen + of_rejected).mean()
-        return len(chosen) + 0.0 * gap if kind == "count" else LN_2 - 0.01 * gap
-
-    def create_labels_from_attention_mask(tokenized_input: Any, prompt_lengths: Any) -> Tensor:
-        return tokenized_input["input_ids"].clone()
-
-    return {
-        "get_log_probs": get_log_probs,
-        "compute_DPO_loss": compute_DPO_loss,
-        "create_labels_from_attention_mask": create_labels_from_attention_mask,
-        "evaluate": evaluate_stand_in,
     }
 
 

@@ -5,8 +5,9 @@ A formula gives the same weights with every version of every library, so nothing
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -92,12 +93,14 @@ def reward_tools() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     return load_reward_model(str(REWARD_MODEL_FOLDER))
 
 
-def save_checkpoint(policy: PreTrainedModel) -> str:
-    """Write a policy and the tokenizer to a new temporary folder and return its path."""
-    folder = tempfile.mkdtemp(prefix="a3-", dir=os.environ.get("TMPDIR"))
-    policy.save_pretrained(folder)
-    policy_tokenizer().save_pretrained(folder)
-    return str(Path(folder))
+@contextmanager
+def checkpoint(policy: PreTrainedModel) -> Iterator[str]:
+    """Write a policy and the tokenizer to a folder that is there for a while; yield its path."""
+    place = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(prefix="a3-", dir=place, ignore_cleanup_errors=True) as folder:
+        policy.save_pretrained(folder)
+        policy_tokenizer().save_pretrained(folder)
+        yield folder
 
 
 def interface() -> dict[str, Any]:
