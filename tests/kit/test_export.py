@@ -830,6 +830,10 @@ found = [
 ]
 left, right = socket.socketpair()
 left.send(b"x")
+local = socket.socket(socket.AF_UNIX)
+local.bind("here")
+local.listen()
+socket.socket(socket.AF_UNIX).connect("here")
 found += [right.recv(1).decode(), os.getuid(), os.readlink("/proc/self/ns/net")]
 json.dump(found, open("found.json", "w"))
 """
@@ -931,6 +935,8 @@ def test_the_editor_says_which_notebook_it_is(
     export_this_notebook()
     assert "name = 'three'" in (tmp_path / "notes" / "three.py").read_text()
     in_kernel.setenv("JPY_SESSION_NAME", str(tmp_path / "one-jvsc-1.ipynb"))
+    with pytest.raises(InputError, match="2 notebooks are"):
+        export_this_notebook()
     file = tmp_path / "one.ipynb"
     in_kernel.setattr(this_notebook, "get_ipython", lambda: Kernel(__vsc_ipynb_file__=str(file)))
     export_this_notebook()

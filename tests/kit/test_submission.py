@@ -187,8 +187,13 @@ def test_a_guard_is_read_like_the_top_level(tmp_path: Path) -> None:
             M = 2
         if __name__ != "__main__":
             N = 3
+        if __name__ in ("__main__",):
+            P = 4
+        if __name__ == "other":
+            P = 5
         """,
     )
+    assert loaded(found)["N"] == 3 and "P" not in loaded(found)
     assert kept(found)[1:4] == [
         "SCALE = math.sqrt(4)",
         "def f(x=SCALE):;     return x",
@@ -228,6 +233,9 @@ def test_imports_that_may_fail_are_kept_without_what_runs(tmp_path: Path) -> Non
             import os
         if unknown:
             import re
+        VERSION = math.floor(3.5)
+        if VERSION > 2:
+            import string
         """,
     )
     assert kept(found) == [
@@ -247,6 +255,8 @@ def test_imports_that_may_fail_are_kept_without_what_runs(tmp_path: Path) -> Non
         22: submission_runs(),
         23: "it calls f",
         25: "it needs unknown, and that is not kept",
+        27: "making it runs code, and no function needs it",
+        28: "it needs VERSION, and that is not kept",
     }
 
 
