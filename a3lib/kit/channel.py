@@ -105,7 +105,7 @@ def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
         accents = accents + 1 if unicodedata.combining(character) else 0
         if character.isprintable() and accents <= 2:
             kept.append(character)
-    cleaned = "".join(kept)
+    cleaned = " ".join("".join(kept).split())
     return cleaned if len(cleaned) <= longest else cleaned[: longest - 3] + "..."
 
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from a3lib.kit.answers import ANSWER_MODULES, is_for_students
+from a3lib.kit.answers import ANSWER_MODULES
 from a3lib.kit.guard import guard, never_return
-from a3lib.kit.jail import LIBRARY, Limits
+from a3lib.kit.jail import Limits
 
 READY = b"r"
 FORK = b"f"
@@ -54,7 +54,6 @@ def main() -> None:
     for name in settings.preload:
         importlib.import_module(name)
     if not settings.trusted:
-        import_what_students_have()
         del sys.path[: len(settings.folders)]
     # The first use loads the fixtures.
     probes.prepare({})
@@ -78,18 +77,6 @@ def main() -> None:
             never_return(partial(guard, channel, lifeline, *rest))
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def import_what_students_have() -> None:
-    """Import the modules of this library that a student's copy has, but for the kit's.
-
-    A child cannot read this library's files, but a submission may import these.
-    """
-    for file in sorted(LIBRARY.rglob("*.py")):
-        parts = [part for part in file.relative_to(LIBRARY.parent).with_suffix("").parts]
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if parts[1] != "kit" and parts[-1] != "__main__" and is_for_students(name):
-            importlib.import_module(name)
 
 
 def _check_innocent(trusted: bool) -> None:

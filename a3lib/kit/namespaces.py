@@ -58,7 +58,8 @@ def drop_capabilities() -> None:
     call("capset", struct.pack("Ii", CAPABILITY_VERSION_3, 0), struct.pack("6I", *[0] * 6))
 
 
-def _mount(source: str, target: Path, kind: str | None, flags: int, options: str = "") -> None:
+def mount(source: str, target: Path, kind: str | None, flags: int, options: str = "") -> None:
+    """Mount a file system, or with MS_BIND a folder, at `target` (mount(2)); OSError."""
     encoded_kind = None if kind is None else kind.encode()
     call("mount", source.encode(), bytes(target), encoded_kind, flags, options.encode())
 
@@ -81,30 +82,31 @@ def enter_small_root(
     Raises OSError where the kernel refuses.
     """
     call("unshare", NEW_MOUNTS)
-    _mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
-    _mount("tmpfs", mount_point, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=2000,mode=0755")
+    mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", mount_point, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=2000,mode=0755")
     shown = [
         path for path in [*readable, *(Path("/dev", name) for name in DEVICES)] if path.exists()
     ]
     inside = [path for path in shown if left_out is not None and left_out in path.parents]
+    # First, because a virtual environment, or this library, may itself lie below /tmp.
+    temporary = mount_point / "tmp"
+    temporary.mkdir()
+    owner = f"uid={user},gid={group},mode=0700"
+    space = f"size={size},nr_inodes=4000,{owner}"
+    mount("tmpfs", temporary, "tmpfs", MS_NOSUID | MS_NODEV, space)
     for path in shown:
         if path not in inside:
             _show(path, mount_point / path.relative_to("/"))
     if left_out is not None:
         cover = mount_point / left_out.relative_to("/")
         cover.mkdir(parents=True, exist_ok=True)
-        _mount("tmpfs", cover, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0755")
+        mount("tmpfs", cover, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0755")
         for path in inside:
             _show(path, mount_point / path.relative_to("/"))
-        _mount("none", cover, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
-    temporary = mount_point / "tmp"
-    temporary.mkdir()
-    owner = f"uid={user},gid={group},mode=0700"
-    space = f"size={size},nr_inodes=4000,{owner}"
-    _mount("tmpfs", temporary, "tmpfs", MS_NOSUID | MS_NODEV, space)
+        mount("none", cover, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     (mount_point / "dev").mkdir(exist_ok=True)
     (mount_point / "dev/shm").symlink_to("/tmp")
-    _mount("none", mount_point, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    mount("none", mount_point, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     os.chdir(mount_point)
     # The old root lands on top of the new one, and is then taken off (pivot_root(2), NOTES).
     call("pivot_root", b".", b".")
@@ -119,8 +121,8 @@ def _show(path: Path, target: Path) -> None:
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.touch()
-    _mount(str(path), target, None, MS_BIND | MS_REC)
+    mount(str(path), target, None, MS_BIND | MS_REC)
     kept = os.statvfs(target).f_flag & KEPT_FLAGS
     no_devices = 0 if path.parent == Path("/dev") else MS_NODEV
     flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | no_devices | kept
-    _mount("none", target, None, flags)
+    mount("none", target, None, flags)

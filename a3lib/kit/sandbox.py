@@ -12,6 +12,7 @@ numbers without the student having earned them, as by copying. `Worker.missing` 
 platform lacks.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -25,13 +26,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from a3lib.errors import InputError
+from a3lib.kit.answers import is_for_students
 from a3lib.kit.channel import UnreadableReply, clean_text, read_text
 from a3lib.kit.child import OWN_SECONDS, Child, Ended, Reply
 from a3lib.kit.forkserver import FORK, READY, Settings
 from a3lib.kit.jail import LIBRARY, Limits
 
+__all__ = ["Child", "Limits", "Reply", "Worker"]
+
 PROBES = "a3lib.kit.checks.probes"
-# What students' files import; each is imported once here and not in each child.
+# Libraries that students' files use; each is imported once and not in each child.
 PRELOAD = ("torch", "numpy", "transformers", "datasets", "tqdm.auto", "matplotlib.pyplot")
 KEPT_VARIABLES = ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
 SET_VARIABLES = {
@@ -61,6 +65,21 @@ main()
 """
 
 
+def what_students_import() -> tuple[str, ...]:
+    """Return what submissions import, with the modules of this library that students have.
+
+    A child cannot read this library's files, so what it may import of it must be there already.
+    The kit's own modules are no part of a solution.
+    """
+    names = list(PRELOAD)
+    for file in sorted(LIBRARY.rglob("*.py")):
+        parts = file.relative_to(LIBRARY.parent).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if parts[1] != "kit" and parts[-1] != "__main__" and is_for_students(name):
+            names.append(name)
+    return tuple(names)
+
+
 class Worker:
     """A process that has imported torch, transformers and the probes, and forks children.
 
@@ -78,7 +97,7 @@ class Worker:
         limits: Limits = Limits(),
         slot: int = 0,
         probes: str = PROBES,
-        preload: tuple[str, ...] = PRELOAD,
+        preload: tuple[str, ...] | None = None,
         folders: tuple[Path, ...] = (),
     ) -> None:
         """Start the process; takes some seconds.
@@ -89,7 +108,7 @@ class Worker:
             slot: a number of its own for each worker that runs at the same time; under root,
                 children run as user 60000 + slot.
             probes: the module that questions are put to.
-            preload: modules to import beforehand.
+            preload: modules to import beforehand; by default those that students' files import.
             folders: more folders to import `probes` and `preload` from.
 
         Raises InputError where the platform has no fork (Windows, macOS), or it cannot start.
@@ -103,7 +122,7 @@ class Worker:
             descriptor=-1,
             folders=[str(LIBRARY.parent), *(str(folder.resolve()) for folder in folders)],
             probes=probes,
-            preload=list(preload),
+            preload=list(what_students_import() if preload is None else preload),
             trusted=trusted,
             slot=slot,
             limits=asdict(limits),
@@ -148,9 +167,7 @@ class Worker:
         try:
             child, report = self._fork()
         except Ended:
-            self.close()
-            self._start()
-            child, report = self._fork_or_fail()
+            child, report = self._fork_again()
         if report == [self.protections, self.missing]:
             child.load(texts)
         elif child.failure is None:
@@ -160,13 +177,15 @@ class Worker:
         finally:
             child.end()
 
-    def _fork_or_fail(self) -> tuple[Child, list[list[str]]]:
-        """Return a child, or one that has failed already."""
+    def _fork_again(self) -> tuple[Child, list[list[str]]]:
+        """Start the process anew and return a child of it, or one that has failed already."""
+        self.close()
         try:
+            self._start()
             return self._fork()
-        except Ended as problem:
-            child = Child(*socket.socketpair(), self._limits)
-            child.failure = Reply("died", text=clean_text(f"no child could be had: {problem}"))
+        except (Ended, InputError) as problem:
+            child = Child(socket.socket(), socket.socket(), self._limits)
+            child.fail("died", f"no child could be had: {problem}")
             return child, []
 
     def _fork(self) -> tuple[Child, list[list[str]]]:
@@ -174,17 +193,14 @@ class Worker:
         channel, far_channel = socket.socketpair()
         lifeline, far_lifeline = socket.socketpair()
         child = Child(channel, lifeline, self._limits)
-        try:
+        with far_channel, far_lifeline, contextlib.suppress(OSError):
             socket.send_fds(self._socket, [FORK], [far_channel.fileno(), far_lifeline.fileno()])
-            far_channel.close()
-            far_lifeline.close()
+        try:
+            # Where nobody has taken the far ends, this finds the channel closed.
             kind, body = child.receive_frame(time.monotonic() + OWN_SECONDS)
-        except (OSError, Ended, UnreadableReply) as problem:
+        except (Ended, TimeoutError, UnreadableReply) as problem:
             child.end()
             raise Ended("the worker did not answer") from problem
-        finally:
-            far_channel.close()
-            far_lifeline.close()
         if kind != "ready":
             child.end()
             raise Ended(read_text(body))

@@ -141,7 +141,11 @@ def install(*, alone: bool) -> None:
     machine = platform.machine()
     if machine not in MACHINES:
         raise OSError(errno.ENOSYS, f"no filter for the machine {machine}")
-    instructions = program(machine, alone=alone, process=os.getpid())
+    load(program(machine, alone=alone, process=os.getpid()))
+
+
+def load(instructions: bytes) -> None:
+    """Give the kernel a filter's instructions, which hold from then on (seccomp(2)); OSError."""
     buffer = ctypes.create_string_buffer(instructions, len(instructions))
     # struct sock_fprog: how many instructions, and where they are.
     header = struct.pack("HxxxxxxP", len(instructions) // 8, ctypes.addressof(buffer))

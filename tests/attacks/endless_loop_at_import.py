@@ -1,0 +1,4 @@
+"""Never finish loading."""
+
+while True:
+    pass

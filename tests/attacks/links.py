@@ -1,0 +1,27 @@
+"""Leave links in the working folder to what should not be touched, and read through them."""
+
+import contextlib
+import os
+
+TARGETS = ("/etc", "/etc/passwd", "/root", "/tmp", "/work/main/a3lib", "/proc/1/root", "/..")
+
+
+def read(path):
+    with contextlib.suppress(OSError), open(path) as file:
+        return file.read()
+
+
+def attack():
+    found = []
+    for number, target in enumerate(TARGETS):
+        with contextlib.suppress(OSError):
+            os.symlink(target, f"link-{number}")
+        for path in (f"link-{number}", f"link-{number}/passwd", f"link-{number}/losses.py"):
+            found.append(read(path))
+        with contextlib.suppress(OSError):
+            os.link(target, f"hard-{number}")
+            found.append(target)
+    with contextlib.suppress(OSError):
+        os.symlink("self", "self")
+        os.mkfifo("pipe")
+    return any(found)

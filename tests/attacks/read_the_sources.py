@@ -1,0 +1,44 @@
+"""Read answers and expected values through every door to a module's source."""
+
+import contextlib
+import importlib.util
+import inspect
+import linecache
+import os
+import pkgutil
+import sys
+import zipimport
+
+NAMES = ("a3lib.losses", "a3lib.kit.checks.oracle", "a3lib.kit.checks.judge")
+
+
+def read(path):
+    with contextlib.suppress(OSError), open(path) as file:
+        return file.read()
+
+
+def attack():
+    package = sys.modules["a3lib"]
+    folder = os.path.dirname(package.__file__)
+    found = []
+    for path in ("losses.py", "kit/checks/expected.json", "kit/checks/hidden.json", "errors.py"):
+        full = os.path.join(folder, path)
+        found.append(read(full))
+        found.append(linecache.getline(full, 1))
+        with contextlib.suppress(Exception):
+            found.append(os.listdir(os.path.dirname(full)))
+    for name in NAMES:
+        with contextlib.suppress(Exception):
+            found.append(importlib.util.find_spec(name))
+        with contextlib.suppress(Exception):
+            found.append(pkgutil.get_data(name, "expected.json"))
+        with contextlib.suppress(Exception):
+            found.append(pkgutil.get_loader(name))
+    with contextlib.suppress(Exception):
+        found.append(zipimport.zipimporter(folder))
+    with contextlib.suppress(Exception):
+        found.append(inspect.getsource(sys.modules["a3lib.kit.checks.probes"]))
+    for top in ("/", "/root", "/home", "/work", "/autograder", os.getcwd(), "/proc", "/etc"):
+        for _, _, files in os.walk(top):
+            found += [file for file in files if file in ("expected.json", "losses.py")]
+    return any(found)
