@@ -138,7 +138,7 @@ def grade_all(files: Sequence[Path], out: Path, settings: Settings, workers: int
         todo = [job for job in jobs if not is_finished(results_in(out, job), job.identity)]
         session = Session(checks, settings, out)
         try:
-            grade_jobs(session, todo, min(workers, len(todo)))
+            grade_jobs(session, todo, workers)
         except KeyboardInterrupt:
             interrupted = True
         rows = [

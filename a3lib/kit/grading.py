@@ -28,7 +28,7 @@ SECOND_TRY_REMARK = (
 def all_checks() -> tuple[Check, ...]:
     """Return every check in the order of asking: by exercise, hidden ones after public ones."""
     checks = [*public_checks(), *hidden_checks()]
-    return tuple(sorted(checks, key=lambda check: (check.exercise, check.hidden)))
+    return tuple(sorted(checks, key=lambda check: check.exercise))
 
 
 def verdict_of(check: Check, reply: Reply, positions: str) -> Verdict:

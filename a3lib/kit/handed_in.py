@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from a3lib.errors import InputError
-from a3lib.kit.results import plain
 
 ENDINGS = (".py", ".ipynb")
 LONGEST_NAME = 100
@@ -76,9 +75,7 @@ def name_of(path: Path) -> str:
     """
     *folders, stem = path.with_suffix("").parts
     parts = folders if folders and stem.casefold() == "a3" else [*folders, stem]
-    words = re.sub(r"[^\w.-]+", "_", "_".join(parts)).strip("._-")
-    # What \w lets through may still be unprintable in a terminal.
-    name = "".join(c for c in plain(words) if c.isalnum() or c in "._-")
+    name = re.sub(r"[^\w.-]+", "_", "_".join(parts)).strip("._-")
     return name[:LONGEST_NAME] or "submission"
 
 

@@ -18,7 +18,7 @@ from a3lib.kit import grade, grading
 from a3lib.kit.checks.checks import Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grade import cores
-from a3lib.kit.results import read_results, write_results
+from a3lib.kit.results import Settings, read_results, write_results
 from a3lib.kit.sandbox import Limits, Reply
 
 CHECKS = (check("a", 1, 10.0), check("b", 2, 20.0), check("c", 4, 5.5, hidden=True))
@@ -275,7 +275,7 @@ def test_two_graders_do_not_share_a_folder(tmp_path: Path) -> None:
     given, out = submissions(tmp_path / "in", "a"), tmp_path / "out"
     run(given, "--out", out)
     with (out / ".lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH)
         with refused("Another grader", str(out)):
             run(given, "--out", out)
     run(given, "--out", out)
@@ -323,6 +323,42 @@ def test_a_grader_that_fails_at_one_submission_goes_on_with_the_others(
     summary = json.loads((out / "summary.json").read_text())
     assert summary["failures"] == ["bob: OSError: no room =1+1"]
     assert summary["not_finished"] == ["bob"]
+
+
+def test_older_results_are_no_grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, out = submissions(tmp_path / "in", "ann"), tmp_path / "out"
+    run(given, "--out", out)
+    (given / "ann.py").write_text("changed = 1\n")
+    graded = {"name": "ann", "score": "35.5", "status": "graded"}
+    row = next(csv.DictReader((out / "grades.csv").read_text().splitlines()))
+    assert graded.items() <= row.items()
+    before = results(out, "ann")
+
+    def fail(*_: Any) -> None:
+        raise OSError
+
+    # The grader fails before it writes anything, so the older results are still there.
+    monkeypatch.setattr(grade, "grade_submission", fail)
+    run(given, "--out", out)
+    assert results(out, "ann") == before
+    row = next(csv.DictReader((out / "grades.csv").read_text().splitlines()))
+    assert (row["score"], row["status"]) == ("0", "not finished")
+
+
+def test_a_grader_that_is_to_end_writes_no_more(tmp_path: Path) -> None:
+    file = submissions(tmp_path / "in", "ann") / "ann.py"
+    session = grade.Session(CHECKS, Settings(), tmp_path)
+    job = grade.Job("ann", file, {"file_sha256": "abc"})
+
+    def script(probe: str, inputs: dict[str, Any]) -> Reply:
+        if probe == "b":
+            session.stop.set()
+        return answers(1)
+
+    with pytest.raises(grade.Stopped):
+        grade.grade_one(session, job, StandInWorker(script))  # type: ignore[arg-type]
+    assert len(results(tmp_path, "ann")["tests"]) == 1
+    assert events(tmp_path) == [("begun", "ann")]
 
 
 def test_a_worker_that_cannot_be_started_ends_the_grader(

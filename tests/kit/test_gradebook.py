@@ -115,11 +115,12 @@ def test_the_hardest_checks_come_first() -> None:
 def test_what_is_not_written_does_not_count_as_hard() -> None:
     outcomes = tuple(Outcome(Verdict(c, False, kind="missing")) for c in CHECKS[:2])
     unwritten = Row("a", "a.py", results_of(Grading({}, CHECKS, outcomes, finished=True)))
-    summary = summarise([unwritten, unwritten, ALL[2], row("more", "ac")], [], [])
+    others = [row("1", "ab"), row("2", "a"), row("3", "ac"), row("4", "bc")]
+    summary = summarise([unwritten, unwritten, *others[1:], *others], [], [])
     assert summary["hardest_checks"] == [
-        {"check": "b", "failed": 2, "of": 2, "not_written": 2},
-        {"check": "a", "failed": 1, "of": 2, "not_written": 2},
-        {"check": "c", "failed": 1, "of": 2, "not_written": 0},
+        {"check": "b", "failed": 4, "of": 7, "not_written": 2},
+        {"check": "c", "failed": 3, "of": 7, "not_written": 0},
+        {"check": "a", "failed": 2, "of": 7, "not_written": 2},
     ]
     assert summarise([unwritten], [], [])["hardest_checks"] == []
 
@@ -225,3 +226,12 @@ def test_the_folder_gets_four_files(tmp_path: Path) -> None:
     assert (tmp_path / "summary.md").read_text() == summary_markdown(summary, 85)
     assert (tmp_path / "grades.csv").read_text() == grades_csv(ALL)
     assert plt.get_fignums() == []
+
+
+def test_hard_means_a_large_share_and_not_a_large_number() -> None:
+    def asked(passed: bool, *which: int) -> Row:
+        outcomes = tuple(Outcome(Verdict(CHECKS[i], passed)) for i in which)
+        return Row("x", "x.py", results_of(Grading({}, CHECKS, outcomes, finished=True)))
+
+    summary = summarise([asked(False, 0), asked(False, 1), asked(False, 1), asked(True, 1)], [], [])
+    assert [check["check"] for check in summary["hardest_checks"]] == ["a", "b"]

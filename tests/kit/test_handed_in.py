@@ -48,7 +48,7 @@ def test_names_that_are_the_same_get_marks(tmp_path: Path) -> None:
     assert len({name.casefold() for name in found}) == 4
     assert sorted(name[:3].casefold() for name in found) == ["a_b", "a_b", "a_b", "oth"]
     assert "other" in found
-    assert "a_b" not in found
+    assert all(len(name) > len("a_b") for name in found)
     assert found == names(tmp_path / "x")
 
 

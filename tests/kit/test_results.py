@@ -140,7 +140,14 @@ def test_a_grading_that_is_not_finished_says_so() -> None:
     assert graded(PASSED)["output"].startswith(
         "This grading is not finished: 1 of 3 checks were asked.\n"
     )
+    assert graded(PASSED)["extra_data"]["finished"] is False
     assert "not finished" not in graded(PASSED, finished=True)["output"]
+    assert graded(PASSED, finished=True)["extra_data"]["finished"] is True
+
+
+def test_a_second_try_that_hung_as_well_is_said_once() -> None:
+    found = graded(Outcome(Verdict(SHOWN, False), ends=("timeout", "timeout")))
+    assert found["output"].count("hung") == 1
 
 
 def test_a_file_that_cannot_be_read_gets_nothing_and_the_reason() -> None:
