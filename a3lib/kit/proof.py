@@ -111,21 +111,22 @@ def squeezed(text: str) -> str:
 
 
 def readable(name: str, content: bytes) -> str:
-    """Return what can be read in a file; of a notebook every string in it, wherever it stands."""
+    """Return what can be read in a file, and of a notebook all its strings again, joined: a
+    solution's line may have been broken over two.
+    """
     text = content.decode("utf-8", errors="ignore")
     return text + "".join(strings_in(json.loads(text))) if name.endswith(".ipynb") else text
 
 
 def strings_in(value: Any) -> Iterator[str]:
-    """Yield every string in a value of JSON, the names of its fields too."""
+    """Yield every string in a value of JSON."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
             yield from strings_in(item)
     elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
+        for item in value.values():
             yield from strings_in(item)
 
 

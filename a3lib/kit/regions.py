@@ -115,9 +115,8 @@ def make_region(lines: list[str], tree: ast.Module, begin: int, end: int, cell: 
         raise refusal(cell, begin, "the region has no solution in it")
     whole = (
         statements is not None
-        and indentation(lines[end - 1]) == margin == indentation(lines[first - 1])
-        and (first, len(margin)) in beginnings(tree)
-        and last in last_lines(tree)
+        and indentation(lines[end - 1]) == margin
+        and (first, last) == extent(tree, begin, end, len(margin))
     )
     if not whole:
         raise refusal(cell, begin, "the region cuts a statement in two")
@@ -165,21 +164,18 @@ def parsed(code: str) -> list[ast.stmt] | None:
         return None
 
 
-def beginnings(tree: ast.Module) -> set[tuple[int, int]]:
-    """Return the line, from 1, and column at which each statement begins, decorators included."""
-    return {
-        (
-            min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]),
-            node.col_offset,
-        )
+def extent(tree: ast.Module, begin: int, end: int, column: int) -> tuple[int, int]:
+    """Return the first and the last line of the statements that begin between two lines, at a
+    column; a statement reaches from its decorators to the end of its last block.
+    """
+    found = [
+        (min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]), node)
         for node in ast.walk(tree)
-        if isinstance(node, ast.stmt)
-    }
-
-
-def last_lines(tree: ast.Module) -> set[int | None]:
-    """Return the lines, from 1, at which statements end."""
-    return {node.end_lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)}
+        if isinstance(node, ast.stmt) and node.col_offset == column
+    ]
+    inside = [(first, node.end_lineno or first) for first, node in found if begin < first < end]
+    firsts, lasts = zip(*inside, strict=True) if inside else ((0,), (0,))
+    return min(firsts), max(lasts)
 
 
 def function_around(tree: ast.Module, line: int) -> str | None:
@@ -194,11 +190,8 @@ def function_around(tree: ast.Module, line: int) -> str | None:
 
 def strip(source: str, cell: int) -> str:
     """Return a cell as a student gets it; raises InputError as `find_regions` does."""
-    regions = find_regions(source, cell)
-    for region in regions:
+    for region in find_regions(source, cell):
         source = source.replace(region.text, region.replacement, 1)
-    if regions and parsed(source) is None:
-        raise refusal(cell, regions[0].line, "without the region the cell is no Python")
     return source
 
 

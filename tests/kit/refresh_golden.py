@@ -17,7 +17,7 @@ def listings() -> dict[str, str]:
     return {
         "student.txt": "".join(f"{name}\n" for name in sorted(student)),
         "instructor.txt": "".join(f"{name}\n" for name in sorted(files)),
-        "student_notebook.md": as_text(student[NOTEBOOK]),
+        "student_notebook.txt": as_text(student[NOTEBOOK]),
     }
 
 

@@ -28,6 +28,7 @@ def f(x):
     # A comment = with(many, tokens)
     pair = [y, "y"]  # a, b, c, d
     z = y
+    w = -y
     return pair
     # END SOLUTION"""
 CLEAN = {"a3lib/data.py": b"z = y\n", "README.md": b"A comment = with(many, tokens). return pair"}
@@ -46,7 +47,10 @@ def content(*sources: str, **metadata: Any) -> bytes:
 
 def test_only_lines_of_four_tokens_tell_something() -> None:
     (region,) = find_regions(SOLVED, 1)
-    assert [*telling_lines(region)] == [(7, ["pair", "=", "[", "y", ",", '"y"', "]"])]
+    assert [*telling_lines(region)] == [
+        (7, ["pair", "=", "[", "y", ",", '"y"', "]"]),
+        (9, ["w", "=", "-", "y"]),
+    ]
 
 
 def test_lines_of_a_call_over_several_lines_are_lines_of_their_own() -> None:
@@ -60,7 +64,7 @@ def test_lines_of_a_call_over_several_lines_are_lines_of_their_own() -> None:
 
 def test_a_copy_without_solution_lines_is_counted() -> None:
     student = CLEAN | {"A3.ipynb": content(strip(SOLVED, 1))}
-    assert prove_no_solution_line(notebook("1", SOLVED), student) == 1
+    assert prove_no_solution_line(notebook("1", SOLVED), student) == 2
 
 
 LEAKS = {

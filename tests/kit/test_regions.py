@@ -158,6 +158,24 @@ REFUSALS = {
         3,
         "cuts a statement",
     ),
+    "an if without its else": (
+        "# BEGIN SOLUTION\n# TODO: t\nif x:\n    y = 1\n# END SOLUTION\nelse:\n    y = 2",
+        1,
+        "cuts a statement",
+    ),
+    # Without the loop its else would go to the if above.
+    "a loop without its else": (
+        "if x:\n    y = 1\n# BEGIN SOLUTION\n# TODO: t\nfor z in y:\n    w = 1\n# END SOLUTION\n"
+        "else:\n    y = 2",
+        3,
+        "cuts a statement",
+    ),
+    "all that a block has": (
+        "def f():\n    def g():\n        # BEGIN SOLUTION\n        # TODO: t\n        x = 1\n"
+        "    # END SOLUTION",
+        3,
+        "cuts a statement",
+    ),
     "a def without its decorator": (
         "@cache\n# BEGIN SOLUTION\n# TODO: t\ndef f(): ...\n# END SOLUTION\ndef g(): ...",
         2,

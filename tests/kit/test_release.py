@@ -65,7 +65,7 @@ def test_a_release_says_what_it_proved_and_wrote(released: tuple[Path, str]) -> 
     assert sorted(file.name for file in out.iterdir()) == [INSTRUCTOR_ZIP, STUDENT_ZIP]
 
 
-@pytest.mark.parametrize("name", ["student.txt", "instructor.txt", "student_notebook.md"])
+@pytest.mark.parametrize("name", ["student.txt", "instructor.txt", "student_notebook.txt"])
 def test_a_release_contains_what_the_golden_listing_says(name: str) -> None:
     golden = (GOLDEN / name).read_text(encoding="utf-8")
     assert listings()[name] == golden, "refresh it with python -m tests.kit.refresh_golden"
@@ -166,11 +166,20 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
 
 
 def small_tree(folder: Path) -> None:
-    names = ("a.py", "b.log", "sub/c.py", "sub/b.log", "runs/d.txt", "sub/runs/e.txt", ".git/x")
+    names = (
+        "a.py",
+        "b.log",
+        "sub/c.py",
+        "sub/b.log",
+        "runs/d.txt",
+        "sub/runs/e.txt",
+        "cache/f",
+        ".git/x",
+    )
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    (folder / ".gitignore").write_text("# what is made\nruns/\n*.log\n")
+    (folder / ".gitignore").write_text("# what is made\nruns/\n*.log\ncache\n")
 
 
 def test_without_git_its_rules_are_followed(tmp_path: Path) -> None:

@@ -135,6 +135,9 @@ def test_the_number_of_a_cell_with_a_wrong_marker_counts_all_cells() -> None:
 def test_headings_with_other_points_are_refused(points: dict[int, int]) -> None:
     with refused("headings", "points"):
         check_points(new_notebook(cells=headings(points)))
+    files = tree() | {"A3.ipynb": nbformat.writes(new_notebook(cells=headings(points))).encode()}
+    with refused("headings", "points"):
+        student_files(files)
 
 
 def test_the_points_stand_in_their_places() -> None:
