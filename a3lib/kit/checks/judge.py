@@ -18,6 +18,8 @@ POSITIONS = ("20", "29", "either")
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 # A gradient counts as parallel to the right one from this cosine on.
 PARALLEL = 0.999
+# No probe's answer has more dimensions.
+DEEPEST = 4
 FILES = ("expected.json", "hidden.json")
 
 KINDS = {
@@ -115,6 +117,8 @@ def difference(right: dict[str, Any], answers: dict[str, Any]) -> str | None:
 
 def compare(key: str, wanted: Any, got: Any, answers: dict[str, Any]) -> str | None:
     """Compare one answer with a number, a nested list or a condition."""
+    if not is_numeric(got):
+        return f"{key}: expected numbers"
     if isinstance(wanted, dict):
         return meets(key, wanted, got, answers)
     if shape_of(wanted) != shape_of(got):
@@ -141,7 +145,7 @@ def meets(key: str, wanted: dict[str, Any], got: Any, answers: dict[str, Any]) -
         changed = compare(key, wanted["other_than"], got, answers) is not None
         return None if changed else f"{key}: expected other numbers"
     if "same_as" in wanted:
-        return compare(key, answers[wanted["same_as"]], got, answers)
+        return compare(key, answers.get(wanted["same_as"], math.nan), got, answers)
     low, high = wanted.get("from", -math.inf), wanted.get("to", math.inf)
     if len(values) == 1 and low <= values[0] <= high:
         return None
@@ -165,6 +169,13 @@ def close(wanted: float, got: float) -> bool:
 def shape_of(values: Any) -> tuple[int, ...]:
     """Return the shape of nested lists, by their first entries."""
     return (len(values), *shape_of(values[0])) if isinstance(values, list) and values else ()
+
+
+def is_numeric(values: Any, depth: int = DEEPEST) -> bool:
+    """Say whether values are a number or nested lists of numbers; a child may answer anything."""
+    if isinstance(values, list):
+        return depth > 0 and all(is_numeric(value, depth - 1) for value in values)
+    return isinstance(values, (int, float)) and not isinstance(values, bool)
 
 
 def flat(values: Any) -> list[float]:

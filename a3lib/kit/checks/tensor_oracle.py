@@ -43,7 +43,8 @@ def dpo(check: Check) -> Expected:
         ("minus sign missing", "a loss is -log(...)", -right),
         ("sum over pairs", "take the mean over the pairs", right * len(a)),
     ]
-    named = [of(name, f"{hint}.") | {"when": {"loss": numbers(v)}} for name, hint, v in wrong]
+    told = [(name, hint, v) for name, hint, v in wrong if not torch.isclose(v, right, rtol=1e-2)]
+    named = [of(name, f"{hint}.") | {"when": {"loss": numbers(v)}} for name, hint, v in told]
     unbounded = mistake(
         "log of sigmoid",
         "sigmoid becomes exactly 0 far out and its logarithm -inf: take logsigmoid.",
