@@ -25,20 +25,19 @@ def attack():
         full = os.path.join(folder, path)
         found.append(read(full))
         found.append(linecache.getline(full, 1))
-        with contextlib.suppress(Exception):
-            found.append(os.listdir(os.path.dirname(full)))
     for name in NAMES:
         with contextlib.suppress(Exception):
-            found.append(importlib.util.find_spec(name))
+            found.append(importlib.util.find_spec(name).loader.get_source(name))
         with contextlib.suppress(Exception):
             found.append(pkgutil.get_data(name, "expected.json"))
         with contextlib.suppress(Exception):
-            found.append(pkgutil.get_loader(name))
+            found.append(pkgutil.get_loader(name).get_code(name))
     with contextlib.suppress(Exception):
-        found.append(zipimport.zipimporter(folder))
+        found.append(zipimport.zipimporter(folder).get_source(NAMES[0]))
     with contextlib.suppress(Exception):
         found.append(inspect.getsource(sys.modules["a3lib.kit.checks.probes"]))
     for top in ("/", "/root", "/home", "/work", "/autograder", os.getcwd(), "/proc", "/etc"):
-        for _, _, files in os.walk(top):
-            found += [file for file in files if file in ("expected.json", "losses.py")]
+        for inside, _, files in os.walk(top):
+            names = {"expected.json", "losses.py"}.intersection(files)
+            found += [read(os.path.join(inside, name)) for name in names]
     return any(found)

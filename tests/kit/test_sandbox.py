@@ -162,6 +162,45 @@ def f():
     assert kind == "died" and "SIGKILL" in text
 
 
+def test_processes_are_limited(worker: Worker) -> None:
+    code = """
+import os, time
+def f():
+    started = 0
+    for _ in range(100):
+        try:
+            if os.fork() == 0:
+                time.sleep(60)
+            started += 1
+        except OSError:
+            break
+    return started
+"""
+    kind, started = ask(worker, code)
+    assert kind == "answers" and 1 <= started < LIMITS.processes
+
+
+def test_an_answer_to_the_next_question_is_not_taken(worker: Worker) -> None:
+    code = """
+import os, struct
+def f():
+    first, second = b'{"value": 1}', b'{"value": 42}'
+    frames = [
+        struct.pack(">IBI", number, 2, len(answer)) + answer
+        for number, answer in ((2, first), (3, second))
+    ]
+    os.write(3, b"".join(frames))
+    return 0
+"""
+    with worker.child([code]) as child:
+        assert child.ask("f", {}).answers == {"value": 1}, "a forged answer is as good as another"
+        reply = child.ask("f", {})
+    assert (reply.kind, reply.text) == (
+        "unreadable",
+        "it wrote to the grader without having been asked",
+    )
+
+
 def test_files_are_limited_each_and_together() -> None:
     code = """
 def write(name, size):
@@ -278,6 +317,13 @@ def test_a_fork_server_refuses_to_know_answers() -> None:
         pass
 
 
+def test_a_fork_server_refuses_to_have_threads(tmp_path: Path) -> None:
+    code = "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True)"
+    (tmp_path / "starts_a_thread.py").write_text(f"{code}.start()\n")
+    with pytest.raises(InputError, match="a fork is not safe: 2 threads"):
+        Worker(probes="stand_in_probes", folders=(HERE, tmp_path), preload=("starts_a_thread",))
+
+
 def test_trusted_code_reads_the_library_and_other_code_does_not(worker: Worker) -> None:
     code = "def f():\n    from a3lib import losses\n    return len(open(losses.__file__).read())"
     assert ask(worker, code)[0] == "raised"
@@ -305,6 +351,7 @@ NOTHING = {
     "writes_inside": 1,
     "starts_a_thread": 1,
     "raises_limits": 0,
+    "has_capabilities": 0,
     "user": 61234,
     "leaves_a_process": 1,
     "hangs": "timeout",

@@ -84,6 +84,12 @@ def leaves_a_process(seconds):
 def raises_limits():
     return succeeds(lambda: resource.setrlimit(resource.RLIMIT_AS, (-1, -1)))
 
+def has_capabilities():
+    import ctypes, struct
+    found = ctypes.create_string_buffer(24)
+    ctypes.CDLL(None).capget(struct.pack("Ii", 0x20080522, 0), found)
+    return int(any(found.raw))
+
 def user():
     return os.getuid()
 
@@ -107,6 +113,7 @@ def attempts(library: Path) -> dict[str, list[object]]:
         "writes_inside": [],
         "starts_a_thread": [],
         "raises_limits": [],
+        "has_capabilities": [],
         "user": [],
         "leaves_a_process": [4321],
         "hangs": [],
