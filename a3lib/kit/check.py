@@ -89,16 +89,19 @@ def described(one: Check) -> str:
     return f"{one.function}: {one.title}"
 
 
-def check_file(file: Path, positions: str = "either") -> tuple[list[Verdict], list[str]]:
-    """Run all public checks on a script or notebook, whose definitions are executed.
+def check_file(
+    file: Path, positions: str = "either", function: str | None = None
+) -> tuple[list[Verdict], list[str]]:
+    """Run the public checks, of one function or all, on a script or notebook.
 
-    Returns the verdicts and the statements that could not be executed. Raises InputError where the
-    file cannot be read.
+    Its definitions are executed. Returns the verdicts and the statements that could not be. Raises
+    InputError where the file cannot be read.
     """
     submission = read_submission(file)
     namespace: dict[str, Any] = {"__name__": "submission"}
     errors = load_statements([kept.text for kept in submission.kept], namespace)
-    return [verdict_on(one, namespace, positions) for one in public_checks()], errors
+    chosen = [one for one in public_checks() if function in (None, one.function)]
+    return [verdict_on(one, namespace, positions) for one in chosen], errors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,8 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> str:
     """Carry out the command `check`; returns what to print."""
-    verdicts, errors = check_file(arguments.file, arguments.positions)
-    chosen = [v for v in verdicts if arguments.function in (None, v.check.function)]
+    verdicts, errors = check_file(arguments.file, arguments.positions, arguments.function)
     if arguments.json:
         return json.dumps(
             [
@@ -128,8 +130,8 @@ def execute(arguments: argparse.Namespace) -> str:
                     "message": verdict.message,
                     "mistake": verdict.mistake,
                 }
-                for verdict in chosen
+                for verdict in verdicts
             ]
         )
     told = [f"This line could not be executed: {error}" for error in errors]
-    return "\n".join([*told, report(chosen)])
+    return "\n".join([*told, report(verdicts)])

@@ -98,47 +98,52 @@ def labels(check: Check) -> Expected:
         ]
 
     right = made(lambda t, number, real, n: bool(real) and number > n)
-    first = next(t for t, value in enumerate(right[0]) if value != -100) - 1
-    where = f"labels[0, {first}] should be -100"
+
+    def place(values: list[list[int]]) -> str:
+        """Say of the first label that differs from the right one what it should be."""
+        rows = enumerate(zip(values, right, strict=True))
+        pairs = ((b, t, x, y) for b, (u, v) in rows for t, (x, y) in enumerate(zip(u, v)))
+        return next(f"labels[{b}, {t}] should be {y}" for b, t, x, y in pairs if x != y)
+
     ended = [[-100 if x == 0 else x for x in row] for row in right]
     wrong = [
-        ("prompt not masked", f"{where}.", made(lambda t, number, real, n: bool(real))),
+        ("prompt not masked", "{where}.", made(lambda t, number, real, n: bool(real))),
         (
             "padding side ignored",
-            f"the padding is on the left, so the prompt does not begin in column 0: {where}.",
+            "the padding is on the left, so the prompt does not begin in column 0: {where}.",
             made(lambda t, number, real, n: bool(real) and t >= n),
         ),
         (
             "padding side ignored",
-            f"the padding is on the left, so the prompt does not begin in column 0: {where}.",
+            "the padding is on the left, so the prompt does not begin in column 0: {where}.",
             made(lambda t, number, real, n: t >= n),
         ),
         (
             "padding not masked",
-            "labels[0, 0] is padding and should be -100.",
+            "padding has no part in the loss: {where}.",
             made(lambda t, number, real, n: not real or number > n),
         ),
         (
             "nothing masked",
-            f"the prompt and the padding have no part in the loss: {where}.",
+            "the prompt and the padding have no part in the loss: {where}.",
             made(lambda t, number, real, n: True),
         ),
         (
             "EOS masked because pad = EOS",
-            "padding is where attention_mask is 0, not where the id is that of the pad token.",
+            "padding is where attention_mask is 0, not where the id is the pad token's: {where}.",
             ended,
         ),
         (
             "prompt boundary off by one",
-            f"the prompt has as many tokens as prompt_lengths says: {where}.",
+            "the prompt has as many tokens as prompt_lengths says: {where}.",
             made(lambda t, number, real, n: bool(real) and number >= n),
         ),
         (
             "prompt boundary off by one",
-            f"the completion's first token counts: labels[0, {first + 1}] should be a token.",
+            "the completion's first token counts: {where}.",
             made(lambda t, number, real, n: bool(real) and number > n + 1),
         ),
-        ("everything masked", "the completion's tokens stay.", made(lambda *token: False)),
+        ("everything masked", "the completion's tokens stay: {where}.", made(lambda *token: False)),
     ]
     changed = mistake(
         "input_ids changed in place", "make the labels from a clone.", input_ids_changed=1.0
@@ -146,7 +151,11 @@ def labels(check: Check) -> Expected:
     found = {"labels": right, "is_tensor": 1.0}
     unchanged = {"labels": right, "input_ids_changed": 0.0, "attention_mask_changed": 0.0}
     as_list = mistake("a list is returned", "return a tensor.", is_tensor=0.0)
-    named = [mistake(name, hint, labels=values) for name, hint, values in wrong if values != right]
+    named = [
+        mistake(name, hint.format(where=place(values)), labels=values)
+        for name, hint, values in wrong
+        if values != right
+    ]
     only = [changed] if check.name == "labels.unchanged" else [as_list, *named]
     return {"right": unchanged if check.name == "labels.unchanged" else found, "mistakes": only}
 
