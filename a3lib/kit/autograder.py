@@ -17,6 +17,7 @@ from typing import Any
 
 from a3lib.errors import InputError
 from a3lib.kit.grading import all_checks, grade_submission
+from a3lib.kit.reading import Reader
 from a3lib.kit.results import (
     RESULTS_FILE,
     Grading,
@@ -203,7 +204,7 @@ def grade_in(root: Path, settings: Settings) -> None:
         return
     checks = all_checks()
     identity = file_fingerprint(file) | fingerprint(checks, settings)
-    with Worker(limits=Limits(seconds=settings.seconds)) as worker:
+    with Worker(limits=Limits(seconds=settings.seconds)) as worker, Reader() as reader:
         grade_submission(
             file,
             worker,
@@ -211,6 +212,7 @@ def grade_in(root: Path, settings: Settings) -> None:
             settings,
             identity,
             keep=lambda grading: write_results(results, results_of(grading)),
+            read=reader.read,
         )
 
 

@@ -26,6 +26,7 @@ from a3lib.kit.checks.checks import Check
 from a3lib.kit.gradebook import Row, summarise, write_gradebook
 from a3lib.kit.grading import all_checks, grade_submission
 from a3lib.kit.handed_in import find_submissions
+from a3lib.kit.reading import Reader
 from a3lib.kit.results import (
     RESULTS_FILE,
     Grading,
@@ -230,21 +231,22 @@ def work(session: Session, slot: int) -> None:
     settings = session.settings
     limits = Limits(seconds=settings.seconds)
     try:
-        job = take(session)
-        while job is not None:
-            with Worker(trusted=settings.trusted, limits=limits, slot=slot) as worker:
-                job = serve(session, worker, job)
+        with Reader() as reader:
+            job = take(session)
+            while job is not None:
+                with Worker(trusted=settings.trusted, limits=limits, slot=slot) as worker:
+                    job = serve(session, worker, reader, job)
     except Stopped:
         return
     except Exception as error:
         session.done.put(error)
 
 
-def serve(session: Session, worker: Worker, job: Job | None) -> Job | None:
+def serve(session: Session, worker: Worker, reader: Reader, job: Job | None) -> Job | None:
     """Grade this submission and waiting ones; return the one that wants a new worker, if any."""
     while job is not None:
         try:
-            grade_one(session, job, worker)
+            grade_one(session, job, worker, reader)
         except Stopped:
             raise
         except Exception as error:
@@ -268,7 +270,7 @@ def take(session: Session) -> Job | None:
         return None
 
 
-def grade_one(session: Session, job: Job, worker: Worker) -> None:
+def grade_one(session: Session, job: Job, worker: Worker, reader: Reader) -> None:
     """Grade one submission into its folder, with a line in the log at its begin and its end."""
     folder = session.out / job.name
 
@@ -280,7 +282,7 @@ def grade_one(session: Session, job: Job, worker: Worker) -> None:
     mark = f"{job.name} {job.identity['file_sha256'][:12]}"
     log(session.out, f"begun {mark}")
     grading = grade_submission(
-        job.file, worker, session.checks, session.settings, job.identity, keep
+        job.file, worker, session.checks, session.settings, job.identity, keep, reader.read
     )
     log(session.out, f"finished {mark} score {number(points_of(grading.outcomes))}")
 

@@ -136,6 +136,7 @@ def grade_submission(
     settings: Settings,
     identity: dict[str, Any],
     keep: Callable[[Grading], None],
+    read: Callable[[Path], Submission] = read_submission,
 ) -> Grading:
     """Grade a submission and return what was found; `keep` is given the grading after each check.
 
@@ -150,7 +151,7 @@ def grade_submission(
     )
     keep(grading)
     try:
-        submission = read_submission(file)
+        submission = read(file)
     except SubmissionError as error:
         grading = replace(grading, unreadable=str(error), finished=True)
         keep(grading)

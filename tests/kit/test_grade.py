@@ -18,6 +18,7 @@ from a3lib.kit import grade, grading
 from a3lib.kit.checks.checks import Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grade import cores
+from a3lib.kit.reading import Reader
 from a3lib.kit.results import Settings, read_results, write_results
 from a3lib.kit.sandbox import Limits, Reply
 
@@ -356,7 +357,7 @@ def test_a_grader_that_is_to_end_writes_no_more(tmp_path: Path) -> None:
         return answers(1)
 
     with pytest.raises(grade.Stopped):
-        grade.grade_one(session, job, StandInWorker(script))  # type: ignore[arg-type]
+        grade.grade_one(session, job, StandInWorker(script), Reader())  # type: ignore[arg-type]
     assert len(results(tmp_path, "ann")["tests"]) == 1
     assert events(tmp_path) == [("begun", "ann")]
 
