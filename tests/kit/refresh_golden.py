@@ -16,7 +16,10 @@ def listings() -> dict[str, str]:
     student = student_files(files)
     return {
         "student.txt": "".join(f"{name}\n" for name in sorted(student)),
-        "instructor.txt": "".join(f"{name}\n" for name in sorted(files)),
+        # All the tests are in it too; they come and go, and there is nothing in them to look after.
+        "instructor.txt": "".join(
+            f"{name}\n" for name in sorted(files) if not name.startswith("tests/")
+        ),
         "student_notebook.txt": as_text(student[NOTEBOOK]),
     }
 

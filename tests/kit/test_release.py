@@ -74,8 +74,13 @@ def test_a_release_contains_what_the_golden_listing_says(name: str) -> None:
 def test_the_zips_have_the_listed_files(released: tuple[Path, str]) -> None:
     for name, listing in ((STUDENT_ZIP, "student.txt"), (INSTRUCTOR_ZIP, "instructor.txt")):
         with zipfile.ZipFile(released[0] / name) as archive:
-            assert archive.namelist() == (GOLDEN / listing).read_text().splitlines()
+            names = archive.namelist()
             assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        listed = (GOLDEN / listing).read_text().splitlines()
+        unlisted = sorted(set(names) - set(listed))
+        assert set(listed) <= set(names) and names == sorted(names)
+        assert all(n.startswith("tests/") for n in unlisted)
+        assert (name == STUDENT_ZIP) == (unlisted == [])
 
 
 def test_a_second_release_is_the_same_to_the_byte(released: tuple[Path, str]) -> None:
