@@ -349,6 +349,8 @@ NOTHING = {
     "connects": 0,
     "writes_outside": 0,
     "writes_inside": 1,
+    "writes_a_large_file": 0,
+    "reads_the_policy": 1,
     "starts_a_thread": 1,
     "raises_limits": 0,
     "has_capabilities": 0,
@@ -358,6 +360,7 @@ NOTHING = {
 }
 CASES = {
     "root": ("0", "", {}, []),
+    "root on an old kernel": ("0", "landlock_create_ruleset", {}, ["Landlock"]),
     "a user": ("61234", "", {}, ["User"]),
     "root in a container": ("0", "unshare", {}, ["Files", "Processes"]),
     "root without mounts": ("0", "mount", {}, ["Files"]),

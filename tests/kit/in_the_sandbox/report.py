@@ -49,7 +49,8 @@ def imports_a_neighbour():
     return succeeds(task)
 
 def reads_passwords():
-    return succeeds(lambda: open("/etc/passwd").read())
+    places = ("/etc/passwd", "/../etc/passwd", "../../../etc/passwd")
+    return max(succeeds(lambda: open(place).read()) for place in places)
 
 def signals_the_grader(process):
     return succeeds(lambda: os.kill(process, 0))
@@ -66,6 +67,15 @@ def writes_outside():
 
 def writes_inside():
     return succeeds(lambda: open("file", "w").close())
+
+def writes_a_large_file():
+    def task():
+        with open("large", "wb") as file:
+            file.write(bytes(5_000_000))
+    return succeeds(task)
+
+def reads_the_policy(folder):
+    return succeeds(lambda: open(folder + "/tinyworld/policy/config.json").read())
 
 def starts_a_thread():
     return succeeds(lambda: threading.Thread(target=int).start())
@@ -111,6 +121,8 @@ def attempts(library: Path) -> dict[str, list[object]]:
         "connects": [],
         "writes_outside": [],
         "writes_inside": [],
+        "writes_a_large_file": [],
+        "reads_the_policy": [str(library)],
         "starts_a_thread": [],
         "raises_limits": [],
         "has_capabilities": [],
@@ -150,7 +162,7 @@ def main() -> None:
             probes="stand_in_probes",
             folders=(HERE,),
             preload=("torch",),
-            limits=Limits(seconds=3),
+            limits=Limits(seconds=3, file_bytes=4_000_000),
             slot=slot,
         )
     except InputError as problem:
