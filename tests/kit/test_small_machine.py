@@ -22,7 +22,10 @@ LIMITS = {
     },
 }
 LIMITS_OF_VERSION_2 = {
-    Path("/sys/fs/cgroup"): {"memory.max": MEMORY, "cpu.max": f"{int(PROCESSORS * PERIOD)} {PERIOD}"}
+    Path("/sys/fs/cgroup"): {
+        "memory.max": MEMORY,
+        "cpu.max": f"{int(PROCESSORS * PERIOD)} {PERIOD}",
+    }
 }
 
 
