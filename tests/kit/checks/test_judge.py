@@ -80,6 +80,7 @@ def test_what_is_right(verdict: Any, wanted: Any, got: Any) -> None:
         ({"parallel_to": [1.0, 0.0]}, [1.0, 0.05], "cosine with the right gradient is 0.999"),
         ({"parallel_to": [1.0, 2.0]}, [0.0, 0.0], "is 0.000"),
         ({"parallel_to": [1.0, 2.0]}, [1.0, NAN], "is 0.000"),
+        ({"parallel_to": [1.0, 2.0]}, [1.0, INFINITY], "is 0.000"),
         ({"parallel_to": [1.0, 2.0]}, [1.0, 2.0, 0.0], "is 0.000"),
         ({"other_than": [1.0, 2.0]}, [1.0, 2.0], "a: expected other numbers"),
         ({"same_as": "b"}, 7.1, "a: expected 7, got 7.1"),
