@@ -45,7 +45,9 @@ def make_policy(vocabulary: int, width: int, layers: int, tied: bool) -> Any:
         tie_word_embeddings=tied,
     )
     with torch.random.fork_rng(devices=[]):
-        return GPT2LMHeadModel(config).eval()
+        model = GPT2LMHeadModel(config).eval()
+    model.loss_type = "ForCausalLM"  # Unset, transformers warns about it.
+    return model
 
 
 @torch.no_grad()
