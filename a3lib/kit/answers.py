@@ -21,6 +21,7 @@ ANSWER_MODULES = (
     "a3lib.study_command",
     "a3lib.tinyworld.build",
     # These know what the checks expect.
+    "a3lib.kit.checks.graded",
     "a3lib.kit.checks.hidden",
     "a3lib.kit.checks.mistakes",
     "a3lib.kit.checks.oracle",

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from a3lib.kit.checks.checks import Check, public_checks
+from a3lib.kit.checks.checks import Check
+from a3lib.kit.checks.graded import graded_checks
 from a3lib.kit.checks.hidden import hidden_checks
 from a3lib.kit.checks.judge import Verdict, judge, not_judged
 from a3lib.kit.results import ENDS, EXERCISES, Grading, Outcome, Settings, plain
@@ -27,7 +28,7 @@ SECOND_TRY_REMARK = (
 
 def all_checks() -> tuple[Check, ...]:
     """Return every check in the order of asking: by exercise, hidden ones after public ones."""
-    checks = [*public_checks(), *hidden_checks()]
+    checks = [*graded_checks(), *hidden_checks()]
     return tuple(sorted(checks, key=lambda check: check.exercise))
 
 

@@ -29,6 +29,7 @@ from mutants.stubs import STUBS
 
 from a3lib.kit.check import verdict_on
 from a3lib.kit.checks.checks import EXERCISES, public_checks
+from a3lib.kit.checks.graded import graded_checks
 from a3lib.kit.checks.hidden import hidden_checks
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.submission import load_statements, read_submission
@@ -36,6 +37,9 @@ from a3lib.kit.submission import load_statements, read_submission
 OURS = Path(__file__).parents[2] / "A3.ipynb"
 EXPECTED = Path(verdict_on.__code__.co_filename).with_name("checks") / "expected.json"
 CHECKS = {check.name: check for check in (*public_checks(), *hidden_checks())}
+# The grader asks the public checks on inputs of its own.
+GRADED = {check.name: check for check in graded_checks()}
+ALL = (*CHECKS.values(), *GRADED.values())
 WRONG = (*wrong_sampling.WRONG, *wrong_reinforce.WRONG, *wrong_kl.WRONG, *wrong_dpo.WRONG)
 RIGHT = (
     Right("plain PyTorch and transformers", positions=("20", "either")),
@@ -47,12 +51,12 @@ RIGHT = (
 COURSE = "the course's own"
 RIGHT_NAMES = [*(solution.name for solution in RIGHT), COURSE]
 FEWEST_WRONG, FEWEST_RIGHT = 60, 14
-VERDICTS: dict[tuple[str, str, frozenset[str]], Verdict] = {}
+VERDICTS: dict[tuple[str, bool, str, frozenset[str]], Verdict] = {}
 
 
 def judged(namespace: dict[str, Any], positions: str) -> list[Verdict]:
-    """Return the verdicts of all checks, public and hidden, on a solution's functions."""
-    return [verdict_on(check, namespace, positions) for check in CHECKS.values()]
+    """Return the verdicts of all checks on a solution's functions."""
+    return [verdict_on(check, namespace, positions) for check in ALL]
 
 
 def judged_once(source: str, settings: tuple[str, ...]) -> list[Verdict]:
@@ -62,8 +66,8 @@ def judged_once(source: str, settings: tuple[str, ...]) -> list[Verdict]:
     """
     namespace, functions = namespace_of(source), functions_in(source)
     found = []
-    for check, positions in ((c, p) for p in settings for c in CHECKS.values()):
-        key = (check.name, positions, reached_from(check.function, functions))
+    for check, positions in ((c, p) for p in settings for c in ALL):
+        key = (check.name, check.graded, positions, reached_from(check.function, functions))
         if key not in VERDICTS:
             VERDICTS[key] = verdict_on(check, namespace, positions)
         found.append(VERDICTS[key])
@@ -103,6 +107,14 @@ def is_caught(wrong: Wrong, verdict: Verdict) -> bool:
 def test_a_wrong_solution_fails_its_own_check_under_its_name(index: int) -> None:
     verdict = verdict_on_wrong(index)
     assert is_caught(WRONG[index], verdict), f"{verdict.message} | {verdict.mistake}"
+
+
+@pytest.mark.parametrize("check", GRADED)
+def test_the_graders_inputs_show_the_same_mistakes(check: str) -> None:
+    for wrong in (wrong for wrong in WRONG if wrong.check == check):
+        verdict = verdict_on(GRADED[check], namespace_of(source_of(wrong)), wrong.positions)
+        assert is_caught(wrong, verdict), f"{wrong.name}: {verdict.message} | {verdict.mistake}"
+        assert verdict.kind != "answers" or "expected" not in verdict.message
 
 
 @pytest.mark.parametrize("name", RIGHT_NAMES)

@@ -41,7 +41,10 @@ WORDS = {"positive": POSITIVE, "negative": NEGATIVE}
 
 @dataclass(frozen=True)
 class Check:
-    """One behaviour of one function; `second_try` is the same with stand-ins for the others."""
+    """One behaviour of one function; `second_try` is the same with stand-ins for the others.
+
+    A `hidden` check is not shown to students; of a `graded` one they see all but its numbers.
+    """
 
     name: str
     function: str
@@ -52,6 +55,7 @@ class Check:
     hidden: bool = False
     exercise: int = 0
     second_try: dict[str, Any] | None = None
+    graded: bool = False
 
     def __post_init__(self) -> None:
         if not self.exercise:

@@ -1,4 +1,4 @@
-"""The hidden checks: the same probes on other inputs, so that no answer can be learnt by heart."""
+"""The hidden checks: some of the public ones on inputs of other sizes, not shown to students."""
 
 from dataclasses import replace
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from a3lib.kit.checks.checks import Check, public_checks
+from a3lib.kit.checks.graded import graded_checks
 from a3lib.kit.checks.hidden import hidden_checks
 from a3lib.kit.checks.mistakes import Expected
 from a3lib.kit.checks.policy_oracle import POLICY_ORACLES
@@ -31,19 +32,23 @@ def expected_of(check: Check) -> Expected:
 
 
 def expectations(checks: tuple[Check, ...]) -> dict[str, Expected]:
-    """Return what is expected of each check, and of its second try under "name/2"."""
+    """Return what is expected of each check, and of its second try under "name/2".
+
+    What is expected of a graded check stands under "name/graded".
+    """
     found = {}
     for check in checks:
-        found[check.name] = expected_of(check)
+        key = check.name + "/graded" * check.graded
+        found[key] = expected_of(check)
         if check.second_try:
             again = replace(check, inputs=check.inputs | check.second_try)
-            found[f"{check.name}/2"] = expected_of(again)
+            found[f"{key}/2"] = expected_of(again)
     return found
 
 
 def write(folder: Path) -> None:
     """Write expected.json and hidden.json into a folder."""
-    files = {"expected.json": public_checks(), "hidden.json": hidden_checks()}
+    files = {"expected.json": public_checks(), "hidden.json": (*graded_checks(), *hidden_checks())}
     for name, checks in files.items():
         text = json.dumps(rounded(expectations(checks)), indent=None, separators=(",", ":"))
         (folder / name).write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 from a3lib.kit.checks.checks import EXERCISES, POINTS, public_checks, sampling_logits, tokens
+from a3lib.kit.checks.graded import graded_checks
 from a3lib.kit.checks.hidden import hidden_checks
 from a3lib.kit.checks.probes import PROBES
 
@@ -41,9 +42,16 @@ def test_hidden_checks_are_public_ones_on_other_inputs() -> None:
         assert same == replace(shown, name="", title="", inputs={}, points=0)
 
 
+def test_graded_checks_are_the_public_ones_on_other_inputs() -> None:
+    for check, shown in zip(graded_checks(), public_checks(), strict=True):
+        assert check.graded and not shown.graded
+        assert check.inputs != shown.inputs and check.inputs.keys() >= shown.inputs.keys()
+        assert replace(check, inputs=shown.inputs, graded=False) == shown
+
+
 def test_inputs_are_plain_data() -> None:
     """They travel to a child as JSON."""
-    for check in ALL:
+    for check in (*ALL, *graded_checks()):
         sent = [check.inputs, check.second_try]
         assert json.loads(json.dumps(sent)) == [
             json.loads(json.dumps(check.inputs)),
