@@ -6,8 +6,10 @@ when the child and all it started take too much memory together.
 """
 
 import contextlib
+import itertools
 import json
 import os
+import pwd
 import select
 import signal
 import struct
@@ -46,7 +48,7 @@ def guard(
     """Start a child; wait until it ends or has to; leave nothing of it; say its status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     as_root = os.getuid() == 0
-    user = FIRST_USER + slot if as_root else None
+    user = user_of(slot) if as_root else None
     folder = Path(tempfile.mkdtemp(prefix="a3-child-"))
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     entered = namespaces.enter(as_root)
@@ -68,6 +70,24 @@ def guard(
     # Where the grader is gone, nobody asks.
     with contextlib.suppress(OSError):
         os.write(lifeline, STATUS.pack(status))
+
+
+def user_of(slot: int) -> int:
+    """Return a user number that no user of this machine has; each slot has its own.
+
+    What such a user leaves is ended and removed, so it must be nobody's.
+    """
+    free = (number for number in itertools.count(FIRST_USER) if not is_known(number))
+    return next(itertools.islice(free, slot, None))
+
+
+def is_known(user: int) -> bool:
+    """Say whether this machine has a user of this number."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _watch(child: int, lifeline: int, memory_bytes: int) -> None:

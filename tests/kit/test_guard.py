@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from a3lib.kit.guard import family_of, memory_of, remove_files_of, remove_tree
+from a3lib.kit import guard
+from a3lib.kit.guard import FIRST_USER, family_of, memory_of, remove_files_of, remove_tree
 
 
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
@@ -88,3 +89,16 @@ def test_a_family_has_grandchildren_and_they_take_memory() -> None:
     for process in family:
         os.kill(process, 9)
     os.waitpid(child, 0)
+
+
+def test_each_slot_has_a_user_that_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = (FIRST_USER, FIRST_USER + 2)
+
+    def getpwuid(user: int) -> str:
+        if user not in taken:
+            raise KeyError(user)
+        return "somebody"
+
+    monkeypatch.setattr(guard.pwd, "getpwuid", getpwuid)
+    offsets = [guard.user_of(slot) - FIRST_USER for slot in range(4)]
+    assert offsets == [1, 3, 4, 5]
