@@ -106,7 +106,7 @@ class Worker:
             trusted: the code is the course's own: it may read this library, answers included.
             limits: what code may use.
             slot: a number of its own for each worker that runs at the same time; under root,
-                children run as user 60000 + slot.
+                children run as a user of its own.
             probes: the module that questions are put to.
             preload: modules to import beforehand; by default those that students' files import.
             folders: more folders to import `probes` and `preload` from.

@@ -39,6 +39,10 @@ ERRORS = {
         "rewards changed in place",
         "compute a new tensor, do not write into the one that you were given.",
     ),
+    "Expected all tensors to be on the same device": (
+        "a device of its own",
+        "the checks run on the CPU: use the global device, or that of the model or tensor given.",
+    ),
     "modified by an inplace operation": (
         "changed in place",
         "a tensor that the gradient needs was written into: compute a new one.",

@@ -179,6 +179,7 @@ def test_what_is_not_judged(kind: str, text: str, message: str) -> None:
     ("text", "name"),
     [
         ("RuntimeError: element 0 of tensors does not require grad and does not", "no gradient:"),
+        ("Expected all tensors to be on the same device, but found cpu and cuda:0", "a device of"),
         (
             "a leaf Variable that requires grad is being used in an in-place operation",
             "rewards changed in place:",
