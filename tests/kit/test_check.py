@@ -13,6 +13,7 @@ from a3lib.errors import InputError
 from a3lib.kit.check import GREEN, RED, YELLOW, check, check_file, verdict_on
 from a3lib.kit.check import PLAIN as DEFAULT
 from a3lib.kit.checks.checks import EXERCISES, public_checks
+from a3lib.kit.checks.tools import borrowed
 
 CHECKS = {one.name: one for one in public_checks()}
 MASKED = "    in_completion = (real == 1) & (real.cumsum(dim=1) > lengths)\n"
@@ -44,6 +45,15 @@ def test_a_right_function_gets_a_green_table(
     assert lines[-1] == f"{len(titles)} of {len(titles)} checks passed"
     assert lines[:-1] == [f"{GREEN}passed{DEFAULT}               {name}: {t}" for t in titles]
     assert plain == before
+
+
+def test_what_needs_the_next_section_waits(
+    plain: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with borrowed(plain, {"compute_kl_divergence": None}):
+        check(plain["train"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "4 of 6 checks passed; 2 wait for what is not implemented yet"
 
 
 def test_a_mistake_is_told_with_what_was_expected_and_its_name(
