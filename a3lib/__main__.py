@@ -18,6 +18,10 @@ COMMANDS = {
 }
 
 
+# Parts of Python's library that Windows lacks, and grading needs.
+NOT_ON_WINDOWS = ("fcntl", "resource")
+
+
 def make_parser(argv: list[str]) -> argparse.ArgumentParser:
     """Return the parser of a command line: all commands, and the options of the one called."""
     parser = argparse.ArgumentParser(prog="python -m a3lib", description=__doc__)
@@ -34,10 +38,15 @@ def make_parser(argv: list[str]) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Carry out a command line; mistakes of the user are one line on stderr and status 1."""
     argv = sys.argv[1:] if argv is None else argv
-    arguments = make_parser(argv).parse_args(argv)
-    module, _ = COMMANDS[arguments.command]
     try:
+        arguments = make_parser(argv).parse_args(argv)
+        module, _ = COMMANDS[arguments.command]
         print(importlib.import_module(module).execute(arguments))
+    except ModuleNotFoundError as error:
+        if error.name not in NOT_ON_WINDOWS:
+            raise
+        print(f"a3lib: {argv[0]} runs on Linux; use a container or WSL.", file=sys.stderr)
+        return 1
     except (InputError, NotebookFailed) as error:
         print(f"a3lib: {error}", file=sys.stderr)
         return 1

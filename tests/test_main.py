@@ -31,3 +31,11 @@ def test_the_table_itself_loads_no_library_that_is_slow() -> None:
     code = "import sys, a3lib.__main__ as m; m.make_parser([]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "transformers", "nbconvert"} & set(done.stdout.split())
+
+
+def test_where_python_lacks_what_grading_needs_one_sentence_says_so() -> None:
+    windows = "import sys; sys.modules.update(resource=None, fcntl=None); "
+    call = "from a3lib.__main__ import main; sys.exit(main(['grade', 'A3.py']))"
+    ended = subprocess.run([sys.executable, "-c", windows + call], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "a3lib: grade runs on Linux; use a container or WSL.\n"

@@ -51,7 +51,7 @@ def sampling_inputs() -> dict[str, dict[str, Any]]:
         "reward.shapes": short,
         "reward.values": short,
         "reward.sampling": unlikely | {"texts": [TEXTS[2]] * 64, "logits": shares},
-        "reward.left_padding": {"model": 44},
+        "reward.left_padding": {"model": 394},
         "reward.random": {"texts": [*TEXTS[2:4], TEXTS[0]], "logits": shares},
         **{f"evaluate.{part}": evaluated for part in ("mean", "generations", "no_gradients")},
         "reset.weights": {"model": 13},
