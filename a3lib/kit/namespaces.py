@@ -6,6 +6,7 @@ Source: namespaces(7), user_namespaces(7), pivot_root(2).
 
 import os
 import struct
+import tempfile
 from pathlib import Path
 
 from a3lib.kit.system_calls import call
@@ -67,17 +68,17 @@ def mount(source: str, target: Path, kind: str | None, flags: int, options: str 
 def enter_small_root(
     mount_point: Path, readable: list[Path], left_out: Path | None, size: int, user: int, group: int
 ) -> None:
-    """Make a root folder with nothing in it but `readable` and an empty /tmp, and move there.
+    """Make a root folder with nothing in it but `readable` and an empty folder, and move there.
 
-    Nothing outside this process and its children sees any of it. What is written to /tmp lies in
-    memory and goes with the last of them.
+    Nothing outside this process and its children sees any of it. What is written to the empty
+    folder lies in memory and goes with the last of them.
 
     Args:
         mount_point: an empty folder; nothing is written to what it is outside of the namespace.
         readable: folders and files that stand at their own paths, read-only.
         left_out: a folder that is empty but for what of it is in `readable`.
-        size: bytes that /tmp may hold.
-        user, group: who owns /tmp.
+        size: bytes that the empty folder may hold.
+        user, group: who owns it.
 
     Raises OSError where the kernel refuses.
     """
@@ -91,8 +92,7 @@ def enter_small_root(
     # First, because a virtual environment, or this library, may itself lie below /tmp.
     temporary = mount_point / "tmp"
     temporary.mkdir()
-    owner = f"uid={user},gid={group},mode=0700"
-    space = f"size={size},nr_inodes=4000,{owner}"
+    space = f"size={size},nr_inodes=4000,mode=0755"
     mount("tmpfs", temporary, "tmpfs", MS_NOSUID | MS_NODEV, space)
     for path in shown:
         if path not in inside:
@@ -104,14 +104,17 @@ def enter_small_root(
         for path in inside:
             _show(path, mount_point / path.relative_to("/"))
         mount("none", cover, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    own = Path(tempfile.mkdtemp(prefix="own-", dir=temporary))
+    os.chown(own, user, group)
+    inside_root = Path("/", own.relative_to(mount_point))
     (mount_point / "dev").mkdir(exist_ok=True)
-    (mount_point / "dev/shm").symlink_to("/tmp")
+    (mount_point / "dev/shm").symlink_to(inside_root)
     mount("none", mount_point, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     os.chdir(mount_point)
     # The old root lands on top of the new one, and is then taken off (pivot_root(2), NOTES).
     call("pivot_root", b".", b".")
     call("umount2", b".", MNT_DETACH)
-    os.chdir("/tmp")
+    os.chdir(inside_root)
 
 
 def _show(path: Path, target: Path) -> None:

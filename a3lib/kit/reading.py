@@ -6,6 +6,7 @@ or all memory, and the grader has others to read.
 
 import multiprocessing
 import resource
+import signal
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -71,6 +72,8 @@ class Reader:
 
 def serve(connection: Connection, memory: int) -> None:
     """Read each file whose name comes; answer with the submission, or with why there is none."""
+    # Ctrl-C is for the grader, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     while True:
         try:

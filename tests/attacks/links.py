@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import sys
 
-TARGETS = ("/etc", "/etc/passwd", "/root", "/tmp", "/work/main/a3lib", "/proc/1/root", "/..")
+LIBRARY = os.path.dirname(sys.modules["a3lib"].__file__)
+TARGETS = ("/etc", "/etc/passwd", "/root", "/tmp", LIBRARY, "/proc/1/root", "/..")
 
 
 def read(path):

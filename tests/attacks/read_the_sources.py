@@ -36,7 +36,7 @@ def attack():
         found.append(zipimport.zipimporter(folder).get_source(NAMES[0]))
     with contextlib.suppress(Exception):
         found.append(inspect.getsource(sys.modules["a3lib.kit.checks.probes"]))
-    for top in ("/", "/root", "/home", "/work", "/autograder", os.getcwd(), "/proc", "/etc"):
+    for top in ("/", "/root", "/home", "/srv", "/autograder", os.getcwd(), "/proc", "/etc"):
         for inside, _, files in os.walk(top):
             names = {"expected.json", "losses.py"}.intersection(files)
             found += [read(os.path.join(inside, name)) for name in names]

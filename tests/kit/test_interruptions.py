@@ -182,8 +182,9 @@ def test_a_hundred_submissions_are_graded_in_two_goes(hundred: Path, tmp_path: P
     # The same mistake costs the same, and what one did to its process costs nobody else.
     assert scores["student000"] == scores["student015"] == scores["student030"]
     assert scores["student001"] == scores["student003"] == scores["student000"]
-    assert scores["student000"]["4"] > scores["student017"]["4"] > 0
+    assert scores["student000"]["4"] > scores["student017"]["4"]
     assert scores["student013"]["4"] > scores["student000"]["4"]
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["mistakes"][0]["mistake"] == "chosen and rejected swapped"
+    commonest = {mistake["mistake"] for mistake in summary["mistakes"][:2]}
+    assert commonest == {"beta is missing", "chosen and rejected swapped"}
     assert "compute_kl_divergence hung" in summary["stopped"]["student003"][0]

@@ -389,6 +389,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_what_protects_elsewhere_and_what_the_report_says(name: str) -> None:
     user, refused, different, missing = CASES[name]
+    if user != "0" and not Path(sys.prefix).stat().st_mode & 0o001:
+        pytest.skip("the virtual environment's own folder is closed to other users")
     report = elsewhere(user, refused)
     done = report["done"]
     assert (done.pop("user") == 61234) == (user == "61234")
