@@ -25,6 +25,7 @@ from tqdm import tqdm
 from a3lib.candidates import check_same_settings
 from a3lib.errors import TrainingDiverged
 from a3lib.frontier import SFT
+from a3lib.machine import cores
 from a3lib.methods import find_method
 from a3lib.models import load_policy
 from a3lib.offline import measure_policy, train_offline
@@ -160,13 +161,6 @@ def end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def default_workers() -> int:

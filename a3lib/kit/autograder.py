@@ -6,16 +6,15 @@ https://gradescope-autograders.readthedocs.io/en/latest/specs/
 """
 
 import argparse
-import io
 import json
 import os
 import re
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from a3lib.errors import InputError
+from a3lib.kit.files import write_at_once, zipped
 from a3lib.kit.grading import all_checks, grade_submission
 from a3lib.kit.reading import Reader
 from a3lib.kit.results import (
@@ -30,6 +29,7 @@ from a3lib.kit.results import (
 from a3lib.kit.sandbox import Limits, Worker
 
 ROOT_VARIABLE, DEFAULT_ROOT = "AUTOGRADER_ROOT", "/autograder"
+SCRIPTS = ("setup.sh", "run_autograder")
 PREFERRED = ("A3.py", "A3.ipynb")
 # Gradescope gives ten minutes; four exercises that hang twice each must fit in.
 AUTOGRADER_SECONDS = 40.0
@@ -100,13 +100,11 @@ exit 0
 def write_autograder(file: Path, positions: str, seconds: float) -> str:
     """Write Gradescope's autograder zip, with these settings in it, and say what it holds.
 
-    Raises InputError where this copy of the project lacks what the zip needs.
+    Raises InputError where this copy of the project lacks what the zip needs, or the file cannot be
+    written.
     """
     contents = autograder_contents(Path(__file__).parents[2], positions, seconds)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.part")
-    unfinished.write_bytes(zipped(contents))
-    os.replace(unfinished, file)
+    write_at_once(file, zipped(contents, SCRIPTS), "give another file")
     size = file.stat().st_size / 1e6
     return (
         f"{file} has {len(contents)} files, {size:.1f} MB. Upload it as the autograder; the file "
@@ -149,19 +147,6 @@ def for_grading(requirements: str) -> str:
     return "".join(
         line for line in lines if re.split(r"[^\w-]", line, maxsplit=1)[0] not in NOT_FOR_GRADING
     )
-
-
-def zipped(contents: dict[str, bytes]) -> bytes:
-    """Return a zip of files by path; the same files always give the same bytes."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(contents):
-            entry = zipfile.ZipInfo(name)  # Without a time it is 1980, whenever it is made.
-            entry.create_system = 3  # Unix, where permissions have a meaning.
-            executable = name in ("setup.sh", "run_autograder")
-            entry.external_attr = (0o100755 if executable else 0o100644) << 16
-            archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
 
 
 def nothing_graded(reason: str, finished: bool = True) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import nbformat
 
 from a3lib.errors import InputError
 from a3lib.kit.cells import ExportError
+from a3lib.kit.files import replace_file
 from a3lib.kit.placement import Findings
 from a3lib.kit.script import notebook_to_source
 from a3lib.kit.signatures import REQUIRED_FUNCTIONS
@@ -81,12 +82,9 @@ def read_notebook(notebook: Path) -> Any:
 
 def write_at_once(output: Path, content: bytes) -> None:
     """Write a file whole or not at all; raises `ExportError` where it cannot be written."""
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content)
-        os.replace(part, output)
+        replace_file(output, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ExportError(
             f"{output} cannot be written ({error.strerror}): choose another file with -o."
         ) from error

@@ -7,7 +7,6 @@ and summary.md. A submission whose results are complete is not graded again.
 import argparse
 import fcntl
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from tqdm import tqdm
 from a3lib.errors import InputError
 from a3lib.kit.autograder import AUTOGRADER_SECONDS, write_autograder
 from a3lib.kit.checks.checks import Check
+from a3lib.kit.checks.judge import POSITIONS
 from a3lib.kit.gradebook import Row, summarise, write_gradebook
 from a3lib.kit.grading import all_checks, grade_submission
 from a3lib.kit.handed_in import find_submissions
@@ -42,9 +42,9 @@ from a3lib.kit.results import (
     write_results,
 )
 from a3lib.kit.sandbox import Limits, Worker
+from a3lib.machine import cores
 
 LOG_FILE, LOCK_FILE = "grading.log", ".lock"
-POSITIONS = ("20", "29", "either")
 # A submission at which the grader itself failed is tried once more, with a new worker.
 TRIES = 2
 SECONDS_TO_STOP = 5
@@ -291,8 +291,3 @@ def log(out: Path, line: str) -> None:
     """Append a line with the time to the folder's log."""
     with (out / LOG_FILE).open("a", encoding="utf-8") as stream:
         stream.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}\n")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,21 +3,18 @@
 import argparse
 import fnmatch
 import hashlib
-import io
 import os
 import subprocess
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from a3lib.errors import InputError
+from a3lib.kit.files import write_at_once, zipped
 from a3lib.kit.proof import prove
 from a3lib.kit.student_copy import student_files
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT_ZIP, INSTRUCTOR_ZIP = "A3-student.zip", "A3-instructor.zip"
-# The earliest time that a zip can hold: the same tree makes the same bytes whenever it is made.
-TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +41,7 @@ def release(root: Path, out: Path) -> str:
     lines = []
     for name, content in ((STUDENT_ZIP, student), (INSTRUCTOR_ZIP, files)):
         packed = zipped(content, executables(root, content))
-        write_at_once(out / name, packed)
+        write_at_once(out / name, packed, "give another folder")
         digest = hashlib.sha256(packed).hexdigest()
         lines.append(f"{out / name}: {len(content)} files, {len(packed)} bytes, SHA-256 {digest}")
     return "\n".join([*proven, *lines])
@@ -98,29 +95,3 @@ def read_files(root: Path, names: list[str]) -> dict[str, bytes]:
 def executables(root: Path, names: Mapping[str, bytes]) -> set[str]:
     """Return which files of a tree can be executed."""
     return {name for name in names if (root / name).exists() and os.access(root / name, os.X_OK)}
-
-
-def zipped(files: Mapping[str, bytes], executable: set[str]) -> bytes:
-    """Return a zip of files that depends on their names, contents and modes alone."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, TIME)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, on every system.
-            entry.external_attr = (0o100755 if name in executable else 0o100644) << 16
-            archive.writestr(entry, files[name])
-    return packed.getvalue()
-
-
-def write_at_once(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all; raises InputError where it cannot be written."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, file)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(
-            f"{str(file)!r} cannot be written ({error.strerror}); give another folder."
-        ) from error

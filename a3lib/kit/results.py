@@ -6,7 +6,6 @@ Texts in it may come from a submission, so they are made plain first: one line, 
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from a3lib.kit.cells import LeftOut
 from a3lib.kit.checks.checks import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
+from a3lib.kit.files import replace_file
 
 RESULTS_FILE = "results.json"
 # A person marks the last one, the write-up.
@@ -212,12 +212,7 @@ def section(title: str, texts: Sequence[str] | Iterator[str]) -> Iterator[str]:
 def write_atomically(file: Path, text: str) -> None:
     """Write a file that holds at every moment the old text or the new one, even after a crash."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.part")
-    with unfinished.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(unfinished, file)
+    replace_file(file, text.encode())
 
 
 def write_results(file: Path, results: dict[str, Any]) -> None:

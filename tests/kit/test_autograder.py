@@ -20,15 +20,16 @@ from stand_in_worker import StandInWorker, answers, check
 from a3lib.kit import autograder, grade, grading
 from a3lib.kit.autograder import (
     AUTOGRADER_SECONDS,
+    SCRIPTS,
     autograder_contents,
     find_submission,
     for_grading,
     grade_in,
     torch_version,
     write_autograder,
-    zipped,
 )
 from a3lib.kit.checks.judge import Verdict
+from a3lib.kit.files import zipped
 from a3lib.kit.results import Settings, read_results
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -137,9 +138,10 @@ def test_only_the_scripts_can_be_executed(root: Path) -> None:
 def test_the_same_tree_gives_the_same_zip() -> None:
     contents = autograder_contents(PROJECT, "20", 30)
     turned = dict(reversed(contents.items()))
-    assert zipped(contents) == zipped(turned)
-    assert zipped(contents) != zipped(contents | {"setup.sh": b""})
-    with zipfile.ZipFile(io.BytesIO(zipped(contents))) as archive:
+    packed = zipped(contents, SCRIPTS)
+    assert packed == zipped(turned, SCRIPTS)
+    assert packed != zipped(contents | {"setup.sh": b""}, SCRIPTS)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 

@@ -15,6 +15,7 @@ from refusals import refused
 
 from a3lib.errors import InputError
 from a3lib.kit import release as module
+from a3lib.kit.files import zipped
 from a3lib.kit.proof import environment, first_error
 from a3lib.kit.release import (
     INSTRUCTOR_ZIP,
@@ -25,7 +26,6 @@ from a3lib.kit.release import (
     read_files,
     release,
     tree_files,
-    zipped,
 )
 from a3lib.kit.student_copy import NOTEBOOK, student_files
 from tests.kit.refresh_golden import GOLDEN, listings
