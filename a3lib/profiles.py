@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -25,6 +26,20 @@ DPO_EPOCHS = 2
 SEED = 42
 # Rows of each split when only trying whether everything runs.
 DEBUG_ROWS = 64
+
+
+# What the models of a run are called, in tables, figures and files.
+ORIGINAL, REINFORCE = "original", "REINFORCE"
+
+
+def kl_name(alpha: float) -> str:
+    """Return the name of the policy that was trained with this weight of the KL penalty."""
+    return f"KL, alpha = {alpha:g}"
+
+
+def dpo_name(beta: float) -> str:
+    """Return the name of the policy that was trained with DPO at this beta."""
+    return f"DPO, beta = {beta:g}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,11 @@ class Profile:
     def has_grammar(self) -> bool:
         """Whether the texts come from the tiny world, so that naturalness can be measured."""
         return self.reviews == TINY
+
+
+def model_names(alphas: Sequence[float], betas: Sequence[float]) -> list[str]:
+    """Return the names of all models of a run, in the order in which they are made."""
+    return [ORIGINAL, REINFORCE, *map(kl_name, alphas), *map(dpo_name, betas)]
 
 
 _HUB = Profile(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from datasets import Dataset
@@ -10,7 +10,14 @@ from transformers import PreTrainedTokenizerBase
 
 from a3lib.data import seed_prompts
 from a3lib.metrics import naturalness
-from a3lib.profiles import SEED_TOKEN_LENGTH, Profile
+from a3lib.profiles import (
+    ORIGINAL,
+    REINFORCE,
+    SEED_TOKEN_LENGTH,
+    Profile,
+    dpo_name,
+    kl_name,
+)
 
 
 def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -118,22 +125,39 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join([lines[0], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]])
 
 
+class ModelResult(NamedTuple):
+    """What a run found about one model; None where it was not measured.
+
+    `reward` is the mean P(positive) on the test reviews, `naturalness` a share, `kl` the last
+    batch's KL to the original in nats per text, `test_loss` DPO's in nats per pair.
+    """
+
+    name: str
+    reward: float
+    naturalness: float | None
+    kl: float | None = None
+    test_loss: float | None = None
+
+
+def model_results(summary: Mapping[str, Any]) -> list[ModelResult]:
+    """Return the results of a run's models as its summary holds them, in the order of training."""
+    results = [
+        ModelResult(name, summary[key]["reward"], summary[key]["naturalness"])
+        for key, name in (("baseline", ORIGINAL), ("reinforce", REINFORCE))
+        if key in summary
+    ]
+    for found in summary.get("kl", []):
+        measured = (found["reward"], found["naturalness"], found["kl_divergences"][-1])
+        results.append(ModelResult(kl_name(found["alpha"]), *measured))
+    for found in summary.get("dpo", []):
+        measured = (found["reward"], found["naturalness"], None, found["test_loss"])
+        results.append(ModelResult(dpo_name(found["beta"]), *measured))
+    return results
+
+
 def summary_table(summary: Mapping[str, Any]) -> str:
     """Return what a run found: each model's reward, naturalness, KL or loss, then the seconds."""
-    rows: list[list[Any]] = []
-    if "baseline" in summary:
-        found = summary["baseline"]
-        rows.append(["baseline", found["reward"], found["naturalness"], None, None])
-    if "reinforce" in summary:
-        found = summary["reinforce"]
-        rows.append(["REINFORCE", found["reward"], found["naturalness"], None, None])
-    for found in summary.get("kl", []):
-        name = f"KL, alpha = {found['alpha']:g}"
-        last_kl = found["kl_divergences"][-1]
-        rows.append([name, found["reward"], found["naturalness"], last_kl, None])
-    for found in summary.get("dpo", []):
-        name = f"DPO, beta = {found['beta']:g}"
-        rows.append([name, found["reward"], found["naturalness"], None, found["test_loss"]])
-    results = text_table(["model", "reward", "naturalness", "KL at end", "test loss"], rows)
+    header = ["model", "reward", "naturalness", "KL at end", "test loss"]
+    results = text_table(header, model_results(summary))
     seconds = text_table(["section", "seconds"], [*summary["seconds"].items()])
     return f"{results}\n\n{seconds}"

@@ -207,7 +207,7 @@ def test_the_summary_has_a_row_for_every_model() -> None:
     rows = cells(results)
     assert rows[0] == ["model", "reward", "naturalness", "KL at end", "test loss"]
     assert rows[2:] == [
-        ["baseline", "0.510", "0.990", "-", "-"],
+        ["original", "0.510", "0.990", "-", "-"],
         ["REINFORCE", "0.810", "0.610", "-", "-"],
         ["KL, alpha = 0", "0.920", "0.320", "44.000", "-"],
         ["KL, alpha = 0.003", "0.830", "-", "7.500", "-"],
@@ -220,7 +220,7 @@ def test_the_summary_has_a_row_for_every_model() -> None:
 def test_a_summary_without_a_part_has_the_other_rows(part: str) -> None:
     summary = whole_summary()
     del summary[part]
-    names = {"baseline": "baseline", "reinforce": "REINFORCE", "kl": "KL, ", "dpo": "DPO, "}
+    names = {"baseline": "original", "reinforce": "REINFORCE", "kl": "KL, ", "dpo": "DPO, "}
     whole, rest = (
         cells(summary_table(some).split("\n\n")[0])[2:] for some in (whole_summary(), summary)
     )
