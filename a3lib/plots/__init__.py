@@ -1,0 +1,32 @@
+"""Every figure of the assignment and the study; the functions return them and show nothing."""
+
+from a3lib.plots.drawing import REWARD_MARKS, SMOOTHING_STEPS, moving_average, save_figure
+from a3lib.plots.looks import COLOURS, Look, look_of
+from a3lib.plots.scores import SCORE_BIN, score_histogram
+from a3lib.plots.study import divergence_scores, frontier, reach, training_curves
+from a3lib.plots.training import (
+    kl_and_reward,
+    loss_over_time,
+    reward_histogram,
+    reward_over_time,
+)
+
+__all__ = [
+    "COLOURS",
+    "REWARD_MARKS",
+    "SCORE_BIN",
+    "SMOOTHING_STEPS",
+    "Look",
+    "divergence_scores",
+    "frontier",
+    "kl_and_reward",
+    "look_of",
+    "loss_over_time",
+    "moving_average",
+    "reach",
+    "reward_histogram",
+    "reward_over_time",
+    "save_figure",
+    "score_histogram",
+    "training_curves",
+]
