@@ -24,6 +24,8 @@ MAX_NEW_TOKENS = 20
 DPO_EPOCHS = 2
 # The seed of every shuffle, training run and evaluation.
 SEED = 42
+# Prompts whose completions by every model are kept for people to read.
+SAMPLE_PROMPTS = 20
 # Rows of each split when only trying whether everything runs.
 DEBUG_ROWS = 64
 

@@ -146,7 +146,7 @@ def test_settings_are_checked_like_arguments(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with refused("'huge'", "take one of auto, t4, smoke, tiny"):
+    with refused("'huge'", f"take one of auto, {', '.join(PROFILES)}"):
         get_profile("huge")
 
 

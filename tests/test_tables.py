@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
+from example_run import ALPHAS, BETAS, example_summary
 from transformers import PreTrainedTokenizerBase
 
 from a3lib.models import load_tokenizer
-from a3lib.profiles import get_profile
+from a3lib.profiles import get_profile, model_names
 from a3lib.tables import (
     alpha_verdict,
     candidates_table,
     examples_table,
     format_figure,
     measured_naturalness,
+    model_results,
     seed_texts,
     summary_table,
     text_table,
@@ -262,3 +264,15 @@ def test_candidates_stand_under_their_prompt_with_the_best_first() -> None:
     ]
     assert "&lt;b&gt;" in table._repr_html_()
     assert len(candidates_table(rows, count=9).frame) == 9
+
+
+def test_a_run_names_its_models_as_the_profile_does() -> None:
+    summary = example_summary()
+    assert [found.name for found in model_results(summary)] == model_names(ALPHAS, BETAS)
+    assert model_names((0.0, 0.003), (0.25,)) == [
+        "original",
+        "REINFORCE",
+        "KL, alpha = 0",
+        "KL, alpha = 0.003",
+        "DPO, beta = 0.25",
+    ]
