@@ -23,6 +23,9 @@ from a3lib.runs import RUN_FOLDER_VARIABLE
 
 # Options of the command that are no fields of a profile.
 OPTIONS = ("command", "notebook", "name")
+# Pages to look at: the notebook writes the report itself, this command the notebook with outputs.
+NOTEBOOK_PAGE = "A3.html"
+PAGES = ("report.html", NOTEBOOK_PAGE)
 SOURCE_SETTINGS = ("policy", "reward_model", "reviews", "pairs")
 
 
@@ -129,8 +132,12 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
     try:
         execute_cells(notebook, notebook_file.resolve().parent)
     finally:
-        write_html(notebook, folder / "A3.html")
-    return f"The whole notebook took {time.perf_counter() - started:.0f} s; see {folder}/A3.html."
+        write_html(notebook, folder / NOTEBOOK_PAGE)
+    pages = [folder / name for name in PAGES if (folder / name).is_file()]
+    return (
+        f"The whole notebook took {time.perf_counter() - started:.0f} s; "
+        f"see {' and '.join(map(str, pages))}."
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -81,7 +81,16 @@ def test_the_notebook_gets_its_settings_and_folder(
     assert seen == {"limit_train": 5, "cwd": str(tmp_path)}
     assert "found 7" in capsys.readouterr().out
     assert "found 7" in (tmp_path / "runs/x/A3.html").read_text(encoding="utf-8")
-    assert str(tmp_path / "runs/x") in message
+    assert message.endswith(f"; see {tmp_path}/runs/x/A3.html.")
+
+
+def test_the_report_that_a_notebook_wrote_is_named_first(tmp_path: Path) -> None:
+    folder = f"pathlib.Path(os.environ['{RUN_FOLDER_VARIABLE}'])"
+    notebook = save_notebook(
+        tmp_path / "n.ipynb", f"import os, pathlib\n({folder} / 'report.html').write_text('x')"
+    )
+    message = run_notebook(notebook, tmp_path / "run", {})
+    assert message.endswith(f"; see {tmp_path}/run/report.html and {tmp_path}/run/A3.html.")
 
 
 def test_a_failing_cell_is_one_line_and_the_page_is_kept(tmp_path: Path) -> None:
