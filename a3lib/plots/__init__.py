@@ -1,6 +1,7 @@
 """Every figure of the assignment and the study; the functions return them and show nothing."""
 
 from a3lib.plots.drawing import REWARD_MARKS, SMOOTHING_STEPS, moving_average, save_figure
+from a3lib.plots.forecasts import calibration
 from a3lib.plots.looks import COLOURS, Look, look_of
 from a3lib.plots.scores import SCORE_BIN, score_histogram
 from a3lib.plots.study import divergence_scores, frontier, reach, training_curves
@@ -17,6 +18,7 @@ __all__ = [
     "SCORE_BIN",
     "SMOOTHING_STEPS",
     "Look",
+    "calibration",
     "divergence_scores",
     "frontier",
     "kl_and_reward",
