@@ -18,6 +18,8 @@ from a3lib.profiles import (
     dpo_name,
     kl_name,
 )
+from a3lib.sample_table import SampleTable
+from a3lib.samples import Samples
 
 
 def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -72,6 +74,11 @@ def candidates_table(rows: Dataset, caption: str = "", count: int = 2) -> Table:
             for reward, text in ranked
         ]
     return Table(pd.DataFrame(found), caption)
+
+
+def samples_table(samples: Samples, caption: str = "") -> SampleTable:
+    """Return every model's completion of each prompt side by side, with rewards and KL."""
+    return SampleTable(samples, caption)
 
 
 def measured_naturalness(
@@ -147,11 +154,13 @@ def model_results(summary: Mapping[str, Any]) -> list[ModelResult]:
         if key in summary
     ]
     for found in summary.get("kl", []):
-        measured = (found["reward"], found["naturalness"], found["kl_divergences"][-1])
-        results.append(ModelResult(kl_name(found["alpha"]), *measured))
+        reward, last_kl = found["reward"], found["kl_divergences"][-1]
+        name = kl_name(found["alpha"])
+        results.append(ModelResult(name, reward, found["naturalness"], kl=last_kl))
     for found in summary.get("dpo", []):
-        measured = (found["reward"], found["naturalness"], None, found["test_loss"])
-        results.append(ModelResult(dpo_name(found["beta"]), *measured))
+        reward, test_loss = found["reward"], found["test_loss"]
+        name = dpo_name(found["beta"])
+        results.append(ModelResult(name, reward, found["naturalness"], test_loss=test_loss))
     return results
 
 

@@ -1,0 +1,120 @@
+"""Which training curves a run and a study have."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from a3lib.frontier import groups_of
+from a3lib.plots import COLOURS, REWARD_MARKS, Look, look_of
+from a3lib.plots.looks import MARKERS, STYLES
+from a3lib.profiles import REINFORCE, dpo_name, kl_name
+from a3lib.report.charts import Chart, Line, as_values
+
+REWARD_LINES = tuple((mark, f"{mark:.2f}") for mark in REWARD_MARKS)
+
+
+def named_curves(summary: Mapping[str, Any], key: str) -> dict[str, Sequence[Any]]:
+    """Return a figure's history of every model that has one, by the model's name."""
+    found = {}
+    if key in summary.get("reinforce", {}):
+        found[REINFORCE] = summary["reinforce"][key]
+    for run in summary.get("kl", []):
+        if key in run:
+            found[kl_name(run["alpha"])] = run[key]
+    for run in summary.get("dpo", []):
+        if key in run:
+            found[dpo_name(run["beta"])] = run[key]
+    return found
+
+
+def make_chart(key: str, curves: Mapping[str, Sequence[Any]], **others: Any) -> Chart:
+    """Return a chart of a value a training step, from step 1 on, of models by name."""
+    length = max(len(values) for values in curves.values())
+    lines = (Line(name, look_of(name), as_values(v, length)) for name, v in curves.items())
+    return Chart(key, steps=tuple(range(1, length + 1)), lines=tuple(lines), **others)
+
+
+def run_charts(summary: Mapping[str, Any]) -> list[Chart]:
+    """Return the charts of a run: rewards, KL and DPO's losses, those that it has.
+
+    Raises KeyError, TypeError or ValueError where the summary is not one that a run writes.
+    """
+    rewards, kl, losses = (
+        named_curves(summary, key) for key in ("rewards", "kl_divergences", "losses")
+    )
+    charts = []
+    if rewards:
+        text = (
+            "Mean reward of each training batch. Dotted levels: the handout's 0.65 (a high alpha "
+            "stays below), 0.75 (REINFORCE reaches it) and 0.80 (a good alpha reaches it)."
+        )
+        about = {"title": "Reward while training", "text": text, "unit": "reward, P(positive)"}
+        charts.append(make_chart("rewards", rewards, **about, marks=REWARD_LINES, top=1.0))
+    if kl:
+        text = (
+            "How far each batch's texts are from the original model. Above 1 every step of the "
+            "axis is ten times the one before."
+        )
+        about = {"title": "KL to the original model", "text": text}
+        unit = "KL(policy || original), nats per text"
+        charts.append(make_chart("kl", kl, **about, unit=unit, symlog=True))
+    if losses:
+        text = (
+            "Training loss of each batch of pairs. Dotted level: ln 2, the loss of a policy that "
+            "is still its reference."
+        )
+        about = {"title": "DPO loss", "text": text, "unit": "loss, nats per pair"}
+        charts.append(make_chart("losses", losses, **about, marks=((math.log(2), "ln 2"),)))
+    return charts
+
+
+def method_look(place: int) -> Look:
+    """Return the look of a study's method by its place in its group, as the figures have it."""
+    return Look(
+        COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)], MARKERS[place % len(MARKERS)]
+    )
+
+
+def held_out_curve(runs: pd.DataFrame, method: str, beta: float) -> tuple[list[int], list[float]]:
+    """Return the steps and the mean over seeds of a method's held-out loss over its start."""
+    tried = runs[(runs["method"] == method) & np.isclose(runs["beta"], beta, rtol=1e-9)]
+    losses = [np.asarray(values, dtype=float) for values in tried["held_out_losses"]]
+    mean = np.mean([values / values[0] for values in losses], axis=0)
+    return [int(step) for step in tried["held_out_steps"].iloc[0]], mean.tolist()
+
+
+def study_charts(file: Path, best: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Return a chart of held-out losses for each group of methods, each at its best beta.
+
+    `file` is study.parquet, `best` the rows of the summary; methods that diverged are left out.
+    """
+    runs = pd.read_parquet(file)
+    runs = runs[runs["failed"] == ""]
+    betas = {row["method"]: row["beta"] for row in best if row.get("beta") is not None}
+    charts = []
+    for title, methods in groups_of(list(betas)).items():
+        found = {method: held_out_curve(runs, method, betas[method]) for method in methods}
+        steps = max((steps for steps, _ in found.values()), key=len)
+        lines = tuple(
+            Line(method, method_look(place), as_values(values, len(steps)))
+            for place, (method, (_, values)) in enumerate(found.items())
+        )
+        chart = Chart(
+            key=title.replace(" ", "-"),
+            title=f"Held-out loss: {title}",
+            text=(
+                "Loss on held-out pairs over its value before training, at each method's best "
+                "beta; mean over seeds."
+            ),
+            unit="held-out loss / its start",
+            steps=tuple(steps),
+            lines=lines,
+            marks=((1.0, "start"),),
+            smoothed=False,
+        )
+        charts.append(chart)
+    return charts
