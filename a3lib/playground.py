@@ -9,7 +9,7 @@ from IPython.display import HTML, DisplayHandle, display
 from a3lib.errors import InputError
 from a3lib.samples import Samples
 from a3lib.tables import samples_table
-from a3lib.widgets import full_width, load_widgets, message_html
+from a3lib.widgets import errors_shown_in, full_width, load_widgets, message_html
 
 HINT = 'Other words? Call playground.show(continue_start, "my own words").'
 
@@ -42,15 +42,10 @@ def make_form(
         button.disabled = True
         message.value = message_html("The models are writing ...")
         try:
-            made = continued(continue_start, field.value)._repr_html_()
-            on_success()
-            table.value, message.value = made, ""
-        except InputError as error:
-            message.value = message_html(str(error))
-        except Exception as error:
-            # The traceback goes to a log that few people see.
-            message.value = message_html(f"That failed ({type(error).__name__}: {error}).")
-            raise
+            with errors_shown_in(message):
+                made = continued(continue_start, field.value)._repr_html_()
+                on_success()
+                table.value, message.value = made, ""
         finally:
             button.disabled = False
 

@@ -1,9 +1,13 @@
 """What the notebook's forms share. They need ipywidgets; where it is missing they do without."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from types import ModuleType
 from typing import Any
+
+from a3lib.errors import InputError
 
 
 def load_widgets() -> ModuleType | None:
@@ -23,3 +27,16 @@ def full_width(widgets: ModuleType) -> dict[str, Any]:
 def message_html(message: str) -> str:
     """Return a message as HTML that a screen reader reads out when it changes."""
     return f'<p role="status">{escape(message)}</p>'
+
+
+@contextmanager
+def errors_shown_in(message: Any) -> Iterator[None]:
+    """Show an InputError's sentence in an HTML widget; name another error there and raise it."""
+    try:
+        yield
+    except InputError as error:
+        message.value = message_html(str(error))
+    except Exception as error:
+        # ipywidgets writes the traceback to a log that few people see.
+        message.value = message_html(f"That failed ({type(error).__name__}: {error}).")
+        raise
