@@ -15,8 +15,9 @@ from a3lib.errors import NotebookFailed
 from a3lib.kit.export import export_notebook, verify_script
 from a3lib.kit.run import run_notebook
 from a3lib.kit.signatures import REQUIRED_FUNCTIONS
-from a3lib.profiles import SETTINGS_VARIABLE
+from a3lib.profiles import SAMPLE_PROMPTS, SETTINGS_VARIABLE, get_profile, model_names
 from a3lib.runs import RUN_FOLDER_VARIABLE
+from a3lib.samples import read_samples
 
 NOTEBOOK = Path(__file__).parents[1] / "A3.ipynb"
 LONGEST_CELL = 26
@@ -104,9 +105,23 @@ def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_runs: list[Path])
     figures = {file.name for file in (folder / "figures").iterdir()}
     names = ("baseline_rewards", "reinforce_reward", "kl_and_reward", "dpo_loss")
     names += ("divergence_scores", "study_reward_entropy", "study_reward_kl", "study_training")
+    names += ("results_overview", "forecast_calibration")
     assert {f"{name}.{ending}" for name in names for ending in ("png", "pdf")} <= figures
+    assert 'id="explorer"' in (folder / "report.html").read_text(encoding="utf-8")
     page = (folder / "A3.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in page and "average reward on the test set" in page
+
+
+def test_every_model_continues_the_same_beginnings(debug_runs: list[Path]) -> None:
+    samples = read_samples(debug_runs[0])
+    profile = get_profile("tiny")
+    assert [m.name for m in samples.models] == model_names(profile.alphas, profile.betas)
+    assert len(samples.prompts) == SAMPLE_PROMPTS
+    original, *others = samples.models
+    assert original.kl == pytest.approx([0.0] * SAMPLE_PROMPTS, abs=1e-4)
+    # No two of them may be far apart after two steps, but each has moved.
+    assert all(0 < sum(model.kl) < 10 * SAMPLE_PROMPTS for model in others)
+    assert all(0 <= reward <= 1 for model in samples.models for reward in model.rewards)
 
 
 def test_the_first_loss_of_dpo_is_ln_2(debug_runs: list[Path]) -> None:
