@@ -1,0 +1,134 @@
+"""Run LaTeX, and read what it says: the first error, and the pages that each section takes."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from a3lib.errors import InputError
+
+# The better one first: LuaLaTeX shows every script that a font is there for.
+ENGINES = ("lualatex", "pdflatex")
+# Of one run; the first one may have to look through all fonts.
+SECONDS = 180
+# Page numbers settle at the second run, references sometimes at the third.
+MOST_RUNS = 3
+# Files are read and written below the write-up alone, whatever a text says; lines of the log stay
+# whole; no font is drawn on the spot.
+ENVIRONMENT = {
+    "openin_any": "p",
+    "openout_any": "p",
+    "max_print_line": "10000",
+    "MKTEXPK": "0",
+    "MKTEXTFM": "0",
+}
+ERROR = re.compile(r"^(?:(?P<file>[^\n]+?):(?P<line>\d+): |! ?)(?P<what>\S[^\n]*)$", re.MULTILINE)
+SECTION = re.compile(r"^\\sectionpages\{(\d+)\}\{(\d+)\}\{(\d+)\}\{(\d+) pages?\}", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class SectionPages:
+    """How many pages a section takes, and how many it may."""
+
+    section: int
+    pages: int
+    limit: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the section is too long."""
+        return self.pages > self.limit
+
+    def __str__(self) -> str:
+        noun = "page" if self.pages == 1 else "pages"
+        note = ": TOO LONG" if self.is_over else ""
+        return f"section {self.section}: {self.pages} {noun} of at most {self.limit}{note}"
+
+
+@dataclass(frozen=True)
+class Typeset:
+    """A document that LaTeX made: which program made it, the PDF, the pages of its sections."""
+
+    engine: str
+    pdf: bytes
+    sections: tuple[SectionPages, ...]
+    log: str
+
+
+def installed_engines() -> list[str]:
+    """Return the LaTeX programs that are installed, the better one first."""
+    return [engine for engine in ENGINES if shutil.which(engine)]
+
+
+def first_error(log: str) -> str:
+    """Return the first error of LaTeX's log with its file, line and place, or an empty text."""
+    found = ERROR.search(log)
+    if found is None:
+        return ""
+    what = found["what"].rstrip(". ")
+    if found["line"] is None:
+        return what
+    # What had been read of the line when the error came up.
+    place = re.compile(rf"^l\.{found['line']} (.*)$", re.MULTILINE).search(log, found.end())
+    at = f" at {place[1].strip()[-60:]!r}" if place and place[1].strip() else ""
+    return f"{found['file'].removeprefix('./')}, line {found['line']}: {what}{at}"
+
+
+def section_pages(auxiliary: str) -> tuple[SectionPages, ...]:
+    """Return the pages of each section, as a3.sty notes them in the .aux file."""
+    rows = ([int(number) for number in found] for found in SECTION.findall(auxiliary))
+    return tuple(
+        SectionPages(section, last - first + 1, limit) for section, first, last, limit in rows
+    )
+
+
+def run_engine(engine: str, document: Path, output: Path) -> None:
+    """Run LaTeX once; raises InputError, with the first error, where it makes no PDF."""
+    command = [
+        *(engine, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error"),
+        *("-file-line-error", f"-output-directory={output}", document.name),
+    ]
+    environment: Mapping[str, str] = os.environ | ENVIRONMENT
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=document.parent,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"{engine} was not done with {document.name} after {SECONDS} s; look for what never "
+            "ends in it."
+        ) from error
+    if ended.returncode != 0:
+        log = output / document.with_suffix(".log").name
+        text = log.read_bytes() if log.is_file() else ended.stdout
+        reason = first_error(text.decode("utf-8", "replace")) or f"status {ended.returncode}"
+        raise InputError(f"{engine} cannot make the PDF: {reason}; mend it and try again.")
+
+
+def typeset(engine: str, document: Path) -> Typeset:
+    """Make a PDF of a .tex file, and leave nothing beside the file.
+
+    Raises InputError where LaTeX finds an error or does not come to an end.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        output = Path(name)
+        auxiliary, before = output / document.with_suffix(".aux").name, None
+        for _ in range(MOST_RUNS):
+            run_engine(engine, document, output)
+            after = auxiliary.read_bytes()
+            if after == before:
+                break
+            before = after
+        pdf = (output / document.with_suffix(".pdf").name).read_bytes()
+        log = (output / document.with_suffix(".log").name).read_bytes()
+        sections = section_pages(after.decode("utf-8", "replace"))
+    return Typeset(engine, pdf, sections, log.decode("utf-8", "replace"))

@@ -1,0 +1,188 @@
+"""The command `writeup`: fill in what a run knows, and make the PDF that is handed in.
+
+A person's answers are in A3.tex, which is never written where there is one; all that the command
+makes is in generated/ beside it, anew each time.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from a3lib.errors import InputError
+from a3lib.kit.files import write_at_once, zipped
+from a3lib.kit.material import RESULTS, Summary, make_material
+from a3lib.kit.typeset import Typeset, installed_engines, typeset
+
+RUNS = Path("runs")
+TEMPLATE = Path(__file__).parents[2] / "writeup"
+DOCUMENT, STYLE, PDF, GENERATED = "A3.tex", "a3.sty", "A3.pdf", "generated"
+# What Overleaf may need of the folder.
+PACKED = (".tex", ".sty", ".cls", ".bib", ".bst", ".pdf", ".png", ".jpg", ".jpeg", ".csv")
+INSTALL = "texlive-latex-recommended, texlive-luatex, lmodern and fonts-dejavu-core"
+WITHOUT_LATEX = (
+    f"No LaTeX is installed here: install one (Debian and Ubuntu: {INSTALL}) and run this again. "
+    "Or pack everything with --zip A3.zip and open it in Overleaf (New Project > Upload Project)."
+)
+
+# The run
+
+
+def read_summary(folder: Path) -> Summary | None:
+    """Return a run's summary.json, or None where there is none, or it is not that of a run."""
+    try:
+        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_run = isinstance(found, dict) and {"settings", "seconds"} <= found.keys()
+    return found if is_run else None
+
+
+def find_run(given: str | None) -> tuple[Path, Summary]:
+    """Return a run's folder and summary: the one given, by path or name, or the newest of runs/.
+
+    Raises InputError where there is none.
+    """
+    if given is not None:
+        for folder in (Path(given), RUNS / given):
+            if (summary := read_summary(folder)) is not None:
+                return folder, summary
+        raise InputError(
+            f"There is no run {given!r}: name a folder with the summary.json of a run (python -m "
+            "a3lib run), or one of those in runs/."
+        )
+    found = {
+        file.parent: summary
+        for file in RUNS.glob("*/summary.json")
+        if (summary := read_summary(file.parent)) is not None
+    }
+    if not found:
+        raise InputError(
+            "There is no run in runs/; make one with python -m a3lib run, or name its folder."
+        )
+    newest = max(found, key=lambda folder: (folder / "summary.json").stat().st_mtime)
+    return newest, found[newest]
+
+
+# The folder of the write-up
+
+
+def copy_template(folder: Path) -> bool:
+    """Copy the template where the folder has no A3.tex; say whether it did.
+
+    The style file goes with it; one that is there is left as it is, like A3.tex.
+
+    Raises InputError where the template is not there or the folder cannot be written.
+    """
+    missing = [name for name in (DOCUMENT, STYLE) if not (folder / name).exists()]
+    for name in missing:
+        try:
+            content = (TEMPLATE / name).read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"There is no {name} in {str(folder)!r} and none to copy in {str(TEMPLATE)!r}; "
+                "take the folder writeup/ from the project's files."
+            ) from error
+        write_at_once(folder / name, content, "name another folder with --folder")
+    return DOCUMENT in missing
+
+
+def write_generated(folder: Path, files: dict[str, bytes]) -> None:
+    """Make generated/ anew with these files; raises InputError where it is not ours to remove."""
+    generated = folder / GENERATED
+    if generated.is_symlink() or (generated.exists() and not (generated / RESULTS).is_file()):
+        raise InputError(
+            f"{str(generated)!r} was not made by this command, which would remove what is in it; "
+            "move it away, or name another folder with --folder."
+        )
+    try:
+        shutil.rmtree(generated, ignore_errors=not generated.exists())
+    except OSError as error:
+        raise InputError(
+            f"{str(generated)!r} cannot be removed ({error.strerror}); name another folder with "
+            "--folder."
+        ) from error
+    # The file that says that the folder is ours comes first.
+    for name in sorted(files, key=lambda name: name != RESULTS):
+        write_at_once(generated / name, files[name], "name another folder with --folder")
+
+
+def packed_files(folder: Path) -> dict[str, bytes]:
+    """Return what Overleaf needs of the folder, content by name: A3.tex is at the top."""
+    names = {
+        file.relative_to(folder).as_posix(): file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in PACKED and file.is_file() and not file.is_symlink()
+    }
+    return {
+        name: file.read_bytes()
+        for name, file in names.items()
+        if name != PDF and not any(part.startswith(".") for part in name.split("/"))
+    }
+
+
+# The PDF
+
+
+def make_pdf(folder: Path, engines: Sequence[str]) -> Typeset:
+    """Make A3.pdf with the first program that can; raises InputError with the first one's error."""
+    errors = []
+    for engine in engines:
+        try:
+            made = typeset(engine, folder / DOCUMENT)
+        except InputError as error:
+            errors.append(error)
+        else:
+            write_at_once(folder / PDF, made.pdf, "close the file where it is open")
+            return made
+    raise errors[0]
+
+
+def report_pages(made: Typeset) -> list[str]:
+    """Return a line for each section: its pages, and which are over their limit."""
+    over = [str(found.section) for found in made.sections if found.is_over]
+    lines = [str(found) for found in made.sections]
+    if over:
+        noun = "Section" if len(over) == 1 else "Sections"
+        lines.append(f"{noun} {', '.join(over)}: too long; shorten before you hand in.")
+    return lines
+
+
+# The command
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command `writeup`."""
+    parser.add_argument(
+        "run", nargs="?", help="folder of a run, or its name in runs/ (default: newest)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("writeup"), help="where A3.tex is (default: writeup)"
+    )
+    parser.add_argument("--zip", type=Path, metavar="FILE", help="pack everything for Overleaf")
+
+
+def execute(arguments: argparse.Namespace) -> str:
+    """Carry out the command `writeup` and return what to print."""
+    folder: Path = arguments.folder
+    run, summary = find_run(arguments.run)
+    material = make_material(run, summary)
+    is_new = copy_template(folder)
+    write_generated(folder, material.files)
+    document = folder / DOCUMENT
+    lines = [f"{folder / GENERATED} holds the figures of {run}."]
+    lines += [f"{document} is new: write your answers in it."] if is_new else []
+    if summary["settings"].get("debug"):
+        lines.append("That run was made with --debug: its figures are not for handing in.")
+    if material.missing:
+        lines.append(f"Not in that run, shown as ??: {', '.join(material.missing)}.")
+    if arguments.zip is not None:
+        packed = zipped(packed_files(folder), executable=())
+        write_at_once(arguments.zip, packed, "name another file with --zip")
+        lines.append(f"{arguments.zip} is for Overleaf: New Project > Upload Project.")
+    engines = installed_engines()
+    if not engines:
+        return "\n".join([*lines, *([] if arguments.zip else [WITHOUT_LATEX])])
+    made = make_pdf(folder, engines)
+    return "\n".join([*lines, *report_pages(made), f"{folder / PDF} was made with {made.engine}."])
