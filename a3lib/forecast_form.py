@@ -35,8 +35,15 @@ Keep = Callable[[list[Forecast], Figure], None]
 OUTCOMES = [("choose one", ""), ("the model was right", "right"), ("the model was wrong", "wrong")]
 
 
-def show_scores(forecasts: list[Forecast], table: Table, keep: Keep) -> None:
-    """Print the scores and show the calibration diagram and a table of answers."""
+def keep_nothing(forecasts: list[Forecast], figure: Figure) -> None:
+    """Take forecasts and their diagram and do nothing with them."""
+
+
+def show_scores(forecasts: list[Forecast], table: Table, keep: Keep = keep_nothing) -> None:
+    """Print the scores and show the calibration diagram and a table of answers.
+
+    Raises InputError where there are no forecasts.
+    """
     print(scores_table(forecasts))
     figure = calibration(forecasts)
     keep(forecasts, figure)

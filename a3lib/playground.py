@@ -5,13 +5,30 @@ from types import ModuleType
 from typing import Any
 
 from IPython.display import HTML, DisplayHandle, display
+from transformers import PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
 from a3lib.samples import Samples
 from a3lib.tables import samples_table
 from a3lib.widgets import errors_shown_in, full_width, load_widgets, message_html
 
+# The tiny world's model has 128 places for tokens, and wants 20 of them for its own.
+LONGEST_START = 100
 HINT = 'Other words? Call playground.show(continue_start, "my own words").'
+
+
+def read_start(start: str, tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
+    """Return the start of a review as the tokenizer reads it, and how many tokens it has.
+
+    Raises InputError where it has more than `LONGEST_START`.
+    """
+    input_ids = tokenizer(start, split_special_tokens=True)["input_ids"]
+    if len(input_ids) > LONGEST_START:
+        raise InputError(
+            f"The start has {len(input_ids)} tokens; type fewer words, {LONGEST_START} tokens at "
+            "most."
+        )
+    return tokenizer.decode(input_ids, skip_special_tokens=True), len(input_ids)
 
 
 def continued(continue_start: Callable[[str], Samples], start: str) -> Any:
@@ -19,7 +36,9 @@ def continued(continue_start: Callable[[str], Samples], start: str) -> Any:
 
     Raises InputError for an empty start, and what `continue_start` raises.
     """
-    if not start.strip():
+    # A policy goes on worse after a blank: most words begin with one.
+    start = start.strip()
+    if not start:
         raise InputError("The start is empty; type the first words of a review.")
     return samples_table(continue_start(start), f"After the start: {start}")
 

@@ -8,11 +8,16 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from transformers import PreTrainedTokenizerBase
 from widget_tools import all_widgets, labelled, page, without_labels
 
 from a3lib import playground
+from a3lib.data import seed_prompts
 from a3lib.errors import InputError
+from a3lib.models import load_tokenizer
+from a3lib.profiles import MAX_NEW_TOKENS
 from a3lib.samples import ModelSamples, Samples
+from a3lib.tinyworld import POLICY_FOLDER
 
 NAMES = ("original", "REINFORCE")
 
@@ -35,6 +40,31 @@ def writer() -> Writer:
     return Writer()
 
 
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return load_tokenizer(str(POLICY_FOLDER))
+
+
+@pytest.mark.parametrize("start", ["This film", "zebra <|endoftext|> 😀"])
+def test_a_start_is_counted_in_the_tokens_that_a_review_would_have(
+    start: str, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    text, length = playground.read_start(start, tokenizer)
+    assert text == start
+    _, attention_mask = seed_prompts([start], tokenizer, playground.LONGEST_START)
+    assert length == attention_mask.sum()
+
+
+def test_a_start_leaves_room_for_what_the_tiny_model_writes(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    assert tokenizer.model_max_length >= playground.LONGEST_START + MAX_NEW_TOKENS
+    words = " film" * playground.LONGEST_START
+    assert playground.read_start(words, tokenizer)[1] == playground.LONGEST_START
+    with pytest.raises(InputError, match=r"has 101 tokens; type fewer words, 100 tokens at most"):
+        playground.read_start(words + " film", tokenizer)
+
+
 def form_of(continue_start: Callable[[str], Samples], start: str = "This film") -> Any:
     return playground.make_form(
         pytest.importorskip("ipywidgets"), continue_start, start, lambda: None
@@ -44,7 +74,7 @@ def form_of(continue_start: Callable[[str], Samples], start: str = "This film") 
 def test_a_press_shows_what_every_policy_wrote(writer: Writer) -> None:
     form = form_of(writer)
     assert writer.starts == [] and "goes on" not in page(form)
-    labelled(form, "Start of a review").value = "The <b>worst"
+    labelled(form, "Start of a review").value = " The <b>worst "
     labelled(form, "Continue").click()
     assert writer.starts == ["The <b>worst"]
     for words in (*NAMES, "goes on &lt;1&gt;", "The &lt;b&gt;worst", "0.25"):
