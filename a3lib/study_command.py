@@ -8,6 +8,7 @@ from typing import Any
 from a3lib.errors import InputError
 from a3lib.findings import write_findings
 from a3lib.option_types import names, numbers, whole_numbers
+from a3lib.report import write_report
 from a3lib.studies import STUDIES, Study, get_study
 from a3lib.study import prepare, run_study
 
@@ -51,4 +52,5 @@ def execute(arguments: argparse.Namespace) -> str:
         raise InputError(f"--workers is {arguments.workers}; give a whole number from 1 on.")
     folder = Path("runs") / arguments.name
     made = prepare(settings, folder)
-    return write_findings(settings, run_study(settings, folder, arguments.workers), folder, made)
+    found = write_findings(settings, run_study(settings, folder, arguments.workers), folder, made)
+    return f"{found}\nTo look at it, open {write_report(folder)} in a browser."

@@ -59,7 +59,7 @@ BEST_COLUMNS = (
     Column("gain", "gain", "reward above the policy before training"),
     Column("entropy", "entropy", "nats per token"),
     Column("kl", "KL", "to the policy before training, nats per token"),
-    Column("naturalness", "naturalness", "share of word 4-grams that the grammar can produce"),
+    Column("naturalness", "natural", "share of word 4-grams that the grammar can produce"),
     Column("held_out_start", "loss before", "loss on held-out pairs before training"),
     Column("held_out_end", "loss after", "loss on held-out pairs after training"),
     Column("accuracy", "accuracy", "share of held-out pairs in the right order at the end"),
@@ -69,7 +69,7 @@ MATCHED_COLUMNS = (
     Column("entropy", "entropy", "nats per token, with its 95 % bootstrap interval"),
     Column("unigram_entropy", "unigram entropy", "of the sampled words, nats"),
     Column("kl", "KL", "to the policy before training, nats per token, with its interval"),
-    Column("naturalness", "naturalness", "share of word 4-grams that the grammar can produce"),
+    Column("naturalness", "natural", "share of word 4-grams that the grammar can produce"),
     Column("seeds", "seeds", "how many seeds' curves pass this reward"),
 )
 
@@ -137,11 +137,16 @@ def run_sentence(results: list[Result]) -> str:
             kinds.setdefault(result.name.partition(",")[0], result)
     if not measured:
         return "No model of this run has been measured yet."
-    reached = ", ".join(f"{r.name}: {decimals(r.reward)}" for r in kinds.values())
-    parts = [f"mean test reward of the original model: {decimals(r.reward)}" for r in before]
-    parts += [f"the highest after training, of each kind: {reached}"] if reached else []
-    sentence = "; ".join(parts)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+    start = [f"{decimals(r.reward)} before training" for r in before]
+    reached = [f"at best {', '.join(map(reward_of, kinds.values()))} after it"] if kinds else []
+    return f"Mean test reward: {'; '.join(start + reached)}."
+
+
+def reward_of(result: Result) -> str:
+    """Return a model's reward with its name, and its naturalness where it was measured."""
+    natural = decimals(result.naturalness)
+    measured = "" if result.naturalness is None else f"; naturalness {natural}"
+    return f"{decimals(result.reward)} ({result.name}{measured})"
 
 
 def study_sentence(summary: Mapping[str, Any]) -> str:
@@ -181,7 +186,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(as_text, value))
     if isinstance(value, Mapping):
-        return "; ".join(f"{key}: {as_text(part)}" for key, part in value.items())
+        return "; ".join(f"{name}: {text}" for name, text in named_values(value))
     return str(value)
 
 
@@ -201,6 +206,8 @@ def cell_of(row: Mapping[str, Any], column: Column) -> tuple[str, str]:
         return shown, as_text(number(middle))
     if isinstance(value, int):
         return as_text(value), str(int(value))
+    if column.key == "knob":
+        return as_text(value), as_text(number(value))
     return decimals(value), "" if number(value) is None else repr(value)
 
 
