@@ -13,6 +13,7 @@ COMMANDS = {
     "run": ("a3lib.kit.run", "execute A3.ipynb and keep its results"),
     "study": ("a3lib.study_command", "compare preference losses over a grid of runs"),
     "check": ("a3lib.kit.check", "check a notebook's or a script's functions"),
+    "writeup": ("a3lib.kit.writeup", "fill in the write-up from a run and make its PDF"),
     "release": ("a3lib.kit.release", "make the students' zip and the instructors' zip"),
     "grade": ("a3lib.kit.grade", "grade what students handed in"),
 }

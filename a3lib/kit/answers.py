@@ -43,7 +43,9 @@ STUDENT_KIT = (
     "a3lib.kit.foreign",
     "a3lib.kit.harmless",
     "a3lib.kit.keeping",
+    "a3lib.kit.latex",
     "a3lib.kit.loading",
+    "a3lib.kit.material",
     "a3lib.kit.names",
     "a3lib.kit.placement",
     "a3lib.kit.run",
@@ -51,7 +53,9 @@ STUDENT_KIT = (
     "a3lib.kit.signatures",
     "a3lib.kit.submission",
     "a3lib.kit.this_notebook",
+    "a3lib.kit.typeset",
     "a3lib.kit.verification",
+    "a3lib.kit.writeup",
 )
 
 

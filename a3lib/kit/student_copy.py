@@ -27,8 +27,8 @@ STUDENT_README = "a3lib/kit/student/README.md"
 REQUIREMENTS = ("requirements.txt", "constraints.txt")
 # What only the course's own tests and tools need.
 DEVELOPMENT = re.compile(
-    r"^(accelerate|ast_serialize|hypothesis|librt|mypy|mypy_extensions|pathspec|ruff"
-    r"|sortedcontainers|trl)[=<>~]"
+    r"^(accelerate|ast_serialize|axe-playwright-python|greenlet|hypothesis|librt|mypy"
+    r"|mypy_extensions|pathspec|playwright|pyee|ruff|sortedcontainers|trl)[=<>~]"
 )
 NOTEBOOK_METADATA = ("accelerator", "colab", "kernelspec", "language_info")
 
