@@ -13,6 +13,8 @@ from a3lib.errors import InputError
 
 # The better one first: LuaLaTeX shows every script that a font is there for.
 ENGINES = ("lualatex", "pdflatex")
+# The Debian packages that writeup/A3.tex needs; others' are called alike.
+PACKAGES = "texlive-latex-recommended, texlive-luatex, lmodern and fonts-dejavu-core"
 # Of one run; the first one may have to look through all fonts.
 SECONDS = 180
 # Page numbers settle at the second run, references sometimes at the third.
@@ -27,6 +29,8 @@ ENVIRONMENT = {
     "MKTEXTFM": "0",
 }
 ERROR = re.compile(r"^(?:(?P<file>[^\n]+?):(?P<line>\d+): |! ?)(?P<what>\S[^\n]*)$", re.MULTILINE)
+# What TeX says where it stops for a reason that has no line.
+STOPPED = re.compile(r"^\*\*\* \((.*)\)", re.MULTILINE)
 SECTION = re.compile(r"^\\sectionpages\{(\d+)\}\{(\d+)\}\{(\d+)\}\{(\d+) pages?\}", re.MULTILINE)
 
 
@@ -71,7 +75,8 @@ def first_error(log: str) -> str:
         return ""
     what = found["what"].rstrip(". ")
     if found["line"] is None:
-        return what
+        stopped = STOPPED.search(log, found.end())
+        return f"{what} ({stopped[1]})" if stopped else what
     # What had been read of the line when the error came up.
     place = re.compile(rf"^l\.{found['line']} (.*)$", re.MULTILINE).search(log, found.end())
     at = f" at {place[1].strip()[-60:]!r}" if place and place[1].strip() else ""
@@ -84,6 +89,11 @@ def section_pages(auxiliary: str) -> tuple[SectionPages, ...]:
     return tuple(
         SectionPages(section, last - first + 1, limit) for section, first, last, limit in rows
     )
+
+
+def read(file: Path) -> bytes:
+    """Return what is in a file, nothing where there is none."""
+    return file.read_bytes() if file.is_file() else b""
 
 
 def run_engine(engine: str, document: Path, output: Path) -> None:
@@ -108,10 +118,11 @@ def run_engine(engine: str, document: Path, output: Path) -> None:
             "ends in it."
         ) from error
     if ended.returncode != 0:
-        log = output / document.with_suffix(".log").name
-        text = log.read_bytes() if log.is_file() else ended.stdout
+        text = read(output / f"{document.stem}.log") or ended.stdout
         reason = first_error(text.decode("utf-8", "replace")) or f"status {ended.returncode}"
-        raise InputError(f"{engine} cannot make the PDF: {reason}; mend it and try again.")
+        is_package = re.search(r"File `.*\.(sty|cls|ltx|def)' not found", reason)
+        remedy = f"install {PACKAGES}" if is_package else "mend it and try again"
+        raise InputError(f"{engine} cannot make the PDF: {reason}; {remedy}.")
 
 
 def typeset(engine: str, document: Path) -> Typeset:
@@ -120,15 +131,16 @@ def typeset(engine: str, document: Path) -> Typeset:
     Raises InputError where LaTeX finds an error or does not come to an end.
     """
     with tempfile.TemporaryDirectory() as name:
-        output = Path(name)
-        auxiliary, before = output / document.with_suffix(".aux").name, None
+        made = Path(name) / document.stem
+        notes = b""
         for _ in range(MOST_RUNS):
-            run_engine(engine, document, output)
-            after = auxiliary.read_bytes()
-            if after == before:
+            run_engine(engine, document, made.parent)
+            before, notes = notes, read(made.with_suffix(".aux"))
+            if notes == before:
                 break
-            before = after
-        pdf = (output / document.with_suffix(".pdf").name).read_bytes()
-        log = (output / document.with_suffix(".log").name).read_bytes()
-        sections = section_pages(after.decode("utf-8", "replace"))
+        pdf = read(made.with_suffix(".pdf"))
+        log = read(made.with_suffix(".log"))
+    if not pdf:
+        raise InputError(f"{engine} made no page of {document.name}; write something in it.")
+    sections = section_pages(notes.decode("utf-8", "replace"))
     return Typeset(engine, pdf, sections, log.decode("utf-8", "replace"))

@@ -13,16 +13,15 @@ from pathlib import Path
 from a3lib.errors import InputError
 from a3lib.kit.files import write_at_once, zipped
 from a3lib.kit.material import RESULTS, Summary, make_material
-from a3lib.kit.typeset import Typeset, installed_engines, typeset
+from a3lib.kit.typeset import PACKAGES, Typeset, installed_engines, typeset
 
 RUNS = Path("runs")
 TEMPLATE = Path(__file__).parents[2] / "writeup"
 DOCUMENT, STYLE, PDF, GENERATED = "A3.tex", "a3.sty", "A3.pdf", "generated"
 # What Overleaf may need of the folder.
 PACKED = (".tex", ".sty", ".cls", ".bib", ".bst", ".pdf", ".png", ".jpg", ".jpeg", ".csv")
-INSTALL = "texlive-latex-recommended, texlive-luatex, lmodern and fonts-dejavu-core"
 WITHOUT_LATEX = (
-    f"No LaTeX is installed here: install one (Debian and Ubuntu: {INSTALL}) and run this again. "
+    f"No LaTeX is installed here: install one (Debian and Ubuntu: {PACKAGES}) and run this again. "
     "Or pack everything with --zip A3.zip and open it in Overleaf (New Project > Upload Project)."
 )
 
