@@ -28,7 +28,7 @@ REQUIREMENTS = ("requirements.txt", "constraints.txt")
 # What only the course's own tests and tools need.
 DEVELOPMENT = re.compile(
     r"^(accelerate|ast_serialize|axe-playwright-python|greenlet|hypothesis|librt|mypy"
-    r"|mypy_extensions|pathspec|playwright|pyee|ruff|sortedcontainers|trl)[=<>~]"
+    r"|mypy_extensions|pathspec|playwright|ruff|sortedcontainers|trl)[=<>~]"
 )
 NOTEBOOK_METADATA = ("accelerator", "colab", "kernelspec", "language_info")
 
