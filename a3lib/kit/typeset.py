@@ -19,6 +19,9 @@ PACKAGES = "texlive-latex-recommended, texlive-luatex, lmodern and fonts-dejavu-
 SECONDS = 180
 # Page numbers settle at the second run, references sometimes at the third.
 MOST_RUNS = 3
+# What LaTeX calls its files. Not the document's name: where LuaLaTeX fails it removes a PDF of that
+# name beside the document, which would be the last good one.
+JOB = "a3lib-typeset"
 # Files are read and written below the write-up alone, whatever a text says; lines of the log stay
 # whole; no font is drawn on the spot.
 ENVIRONMENT = {
@@ -100,7 +103,7 @@ def run_engine(engine: str, document: Path, output: Path) -> None:
     """Run LaTeX once; raises InputError, with the first error, where it makes no PDF."""
     command = [
         *(engine, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error"),
-        *("-file-line-error", f"-output-directory={output}", document.name),
+        *("-file-line-error", f"-output-directory={output}", f"-jobname={JOB}", document.name),
     ]
     environment: Mapping[str, str] = os.environ | ENVIRONMENT
     try:
@@ -118,7 +121,7 @@ def run_engine(engine: str, document: Path, output: Path) -> None:
             "ends in it."
         ) from error
     if ended.returncode != 0:
-        text = read(output / f"{document.stem}.log") or ended.stdout
+        text = read(output / f"{JOB}.log") or ended.stdout
         reason = first_error(text.decode("utf-8", "replace")) or f"status {ended.returncode}"
         is_package = re.search(r"File `.*\.(sty|cls|ltx|def)' not found", reason)
         remedy = f"install {PACKAGES}" if is_package else "mend it and try again"
@@ -131,7 +134,7 @@ def typeset(engine: str, document: Path) -> Typeset:
     Raises InputError where LaTeX finds an error or does not come to an end.
     """
     with tempfile.TemporaryDirectory() as name:
-        made = Path(name) / document.stem
+        made = Path(name) / JOB
         notes = b""
         for _ in range(MOST_RUNS):
             run_engine(engine, document, made.parent)
