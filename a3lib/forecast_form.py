@@ -32,7 +32,11 @@ from a3lib.widgets import errors_shown_in, full_width, load_widgets, message_htm
 
 # What becomes of forecasts and their calibration diagram when they are scored.
 Keep = Callable[[list[Forecast], Figure], None]
-OUTCOMES = [("choose one", ""), ("the model was right", "right"), ("the model was wrong", "wrong")]
+# A page that was saved, or a notebook that trusts no scripts, shows no form.
+WITHOUT_FORM = "If you see no form: "
+# All fields are text: in JupyterLab the arrow keys leave a slider or a list for the next cell, and
+# a slider has no name for a screen reader.
+EXAMPLE = "0.7 or 70%"
 
 
 def keep_nothing(forecasts: list[Forecast], figure: Figure) -> None:
@@ -101,10 +105,12 @@ def make_entry_form(widgets: ModuleType, file: Path, keep: Keep) -> Any:
     question = widgets.Text(description="Question:", **full_width(widgets))
     forecast = widgets.Text(
         description="Your forecast that the model is right:",
-        placeholder="0.7 or 70%",
+        placeholder=EXAMPLE,
         **full_width(widgets),
     )
-    outcome = widgets.Dropdown(options=OUTCOMES, description="Outcome:", **full_width(widgets))
+    outcome = widgets.Text(
+        description="The model was:", placeholder="right or wrong", **full_width(widgets)
+    )
     add = widgets.Button(description="Keep this answer", tooltip="Add it to the file")
     finish = widgets.Button(description="Score", tooltip="Score all answers in the file")
     message, results = widgets.HTML(), widgets.HTML()
@@ -138,37 +144,41 @@ def show_entry(file: Path, keep: Keep) -> None:
         display(make_entry_form(widgets, file, keep))
     header = ",".join(COLUMNS)
     print(
-        f"{'Or write' if widgets else 'Write'} your answers into a CSV file, put its name into "
-        f'FORECASTS above, and run the cell again:\n{header}\n"Can it ...?",0.7,1'
+        f"{WITHOUT_FORM if widgets else ''}Write your answers into a CSV file, put its name\n"
+        f'into FORECASTS above, and run the cell again:\n{header}\n"Can it ...?",0.7,1'
     )
 
 
+def typed_probability(number: int, text: str) -> float:
+    """Return what was typed for a prompt; raises InputError that names the prompt."""
+    try:
+        return parse_probability(text)
+    except InputError as error:
+        raise InputError(f"Prompt {number}: {error}") from error
+
+
 def make_quiz_form(widgets: ModuleType, quiz: Quiz, file: Path, keep: Keep) -> Any:
-    """Return the form of a quiz: a slider for each prompt, and a button that scores them once."""
-    rows: list[Any] = []
-    sliders = []
-    for number, prompt in enumerate(quiz.prompts, start=1):
-        slider = widgets.FloatSlider(
-            value=0.5,
-            min=0,
-            max=1,
-            step=0.01,
-            description=f"{number}. P(positive):",
-            **full_width(widgets),
+    """Return the form of a quiz: a field for each prompt, and a button that scores them once."""
+    fields = [
+        widgets.Text(
+            description=f"{number}. Your forecast:", placeholder=EXAMPLE, **full_width(widgets)
         )
-        sliders.append(slider)
-        rows += [widgets.HTML(f"<b>{number}.</b> {escape(prompt)} ..."), slider]
+        for number in range(1, len(quiz.prompts) + 1)
+    ]
+    prompts = [
+        widgets.HTML(f"<b>{number}.</b> {escape(prompt)} ...")
+        for number, prompt in enumerate(quiz.prompts, start=1)
+    ]
+    rows = [widget for row in zip(prompts, fields, strict=True) for widget in row]
     finish = widgets.Button(description="Score", tooltip="Score the forecasts and show the texts")
     message, results = widgets.HTML(), widgets.HTML()
 
     def score_answers(_: Any) -> None:
         with errors_shown_in(message):
-            answers = [slider.value for slider in sliders]
-            if all(answer == 0.5 for answer in answers):
-                raise InputError("Every forecast is still 0.5; move the sliders first.")
+            answers = [typed_probability(n, field.value) for n, field in enumerate(fields, 1)]
             results.value = score_quiz(quiz, answers, file, keep, scores_html)
             # Whoever has seen the texts forecasts no more.
-            for widget in (*sliders, finish):
+            for widget in (*fields, finish):
                 widget.disabled = True
             message.value = message_html(f"Your forecasts are kept in {file}.")
 
@@ -201,6 +211,6 @@ def show_quiz(quiz: Quiz, answers: Sequence[float], file: Path, keep: Keep) -> N
         return
     display(quiz if widgets is None else make_quiz_form(widgets, quiz, file, keep))
     print(
-        f"{'Or put' if widgets else 'Put'} your {len(quiz.prompts)} forecasts into MY_FORECASTS "
-        "above, in the order of the prompts, and run the cell again."
+        f"{WITHOUT_FORM if widgets else ''}Put your {len(quiz.prompts)} forecasts into "
+        "MY_FORECASTS\nabove, in the order of the prompts, and run the cell again."
     )

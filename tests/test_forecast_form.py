@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
-from widget_tools import all_widgets, labelled, page, without_labels
+from widget_tools import labelled, page, without_labels
 
 from a3lib import forecast_form
 from a3lib.errors import InputError
@@ -63,7 +63,7 @@ def fill_in(form: Any, question: str, forecast: str, outcome: str) -> None:
     """Type an answer and press the button."""
     labelled(form, "Question").value = question
     labelled(form, "Your forecast").value = forecast
-    labelled(form, "Outcome").value = outcome
+    labelled(form, "The model was").value = outcome
     labelled(form, "Keep this answer").click()
 
 
@@ -73,7 +73,7 @@ def test_every_answer_is_in_the_file_at_once(entry: Any, file: Path) -> None:
     assert read_forecasts(file) == [Forecast("Can it spell?", 0.7, True)]
     assert "1 answer kept in" in page(entry) and str(file) in page(entry)
     # The fields are empty for the next.
-    assert [labelled(entry, name).value for name in ("Question", "Your", "Outcome")] == [""] * 3
+    assert [labelled(entry, name).value for name in ("Question", "Your", "The")] == [""] * 3
     fill_in(entry, "Can it count?", "0.2", "wrong")
     assert [f.outcome for f in read_forecasts(file)] == [True, False]
     assert "2 answers kept in" in page(entry)
@@ -150,23 +150,26 @@ def test_the_quiz_hides_what_happened_until_it_is_scored(
     widgets: Any, file: Path, kept: Kept
 ) -> None:
     form = make_quiz_form(widgets, QUIZ, file, kept)
-    sliders = [w for w in all_widgets(form) if type(w).__name__ == "FloatSlider"]
-    assert [slider.value for slider in sliders] == [0.5, 0.5]
+    fields = [labelled(form, f"{number}. Your forecast") for number in (1, 2)]
+    assert [field.value for field in fields] == ["", ""]
     assert "This film" in page(form) and "I &lt;b&gt;saw&lt;/b&gt;" in page(form)
     assert "shines" not in page(form) and "0.90" not in page(form)
 
-    labelled(form, "Score").click()
-    assert "Every forecast is still 0.5; move the sliders first." in page(form)
-    assert "shines" not in page(form) and kept.forecasts == [] and not file.exists()
+    wrong = {"": "The forecast is missing", "70": "The forecast is 70", "x": "The forecast is &"}
+    for typed, words in wrong.items():
+        fields[0].value, fields[1].value = "50%", typed
+        labelled(form, "Score").click()
+        assert f"Prompt 2: {words}" in page(form) and "; give a number from 0 to 1" in page(form)
+        assert "shines" not in page(form) and kept.forecasts == [] and not file.exists()
 
-    labelled(form, "2. P(positive)").value = 0.25
+    fields[1].value = "0.25"
     labelled(form, "Score").click()
     # (ln 2 - ln 0.75) / 2 = (0.69315 + 0.28768) / 2 = 0.490
     for words in ("&lt;shines&gt;", "0.90", "0.490", "data:image/png;base64,", str(file)):
         assert words in page(form)
     expected = [Forecast("This film", 0.5, True), Forecast("I <b>saw</b>", 0.25, False)]
     assert kept.forecasts == [expected] and read_forecasts(file) == expected
-    assert all(slider.disabled for slider in sliders) and labelled(form, "Score").disabled
+    assert all(field.disabled for field in fields) and labelled(form, "Score").disabled
 
 
 def test_an_error_of_the_callback_is_named(widgets: Any, file: Path) -> None:
@@ -175,7 +178,7 @@ def test_an_error_of_the_callback_is_named(widgets: Any, file: Path) -> None:
         raise OSError("disk full")
 
     form = make_quiz_form(widgets, QUIZ, file, fail)
-    labelled(form, "1. P(positive)").value = 1.0
+    labelled(form, "1. Your forecast").value = labelled(form, "2. Your forecast").value = "1"
     labelled(form, "Score").click()
     assert "That failed (OSError: disk full)." in page(form)
     assert "shines" not in page(form) and not labelled(form, "Score").disabled
@@ -228,5 +231,5 @@ def test_with_ipywidgets_the_forms_are_shown(
     monkeypatch.setattr(forecast_form, "display", shown.append)
     show_entry(file, kept)
     show_quiz(QUIZ, [], file, kept)
-    assert labelled(shown[0], "Question") and labelled(shown[1], "2. P(positive)")
+    assert labelled(shown[0], "Question") and labelled(shown[1], "2. Your forecast")
     assert not file.exists() and kept.forecasts == []
