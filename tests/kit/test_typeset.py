@@ -113,7 +113,8 @@ def test_latex_runs_until_its_notes_settle(tmp_path: Path, monkeypatch: pytest.M
 for last; do case $last in -output-directory=*) out=${last#*=};; esac; done
 echo run >> count; n=$(wc -l < count)
 [ $n -gt 2 ] && n=2
-echo "$n" > "$out/a3lib-typeset.aux"; echo log > "$out/a3lib-typeset.log"; echo pdf > "$out/a3lib-typeset.pdf"
+cd "$out"
+echo "$n" > a3lib-typeset.aux; echo log > a3lib-typeset.log; echo pdf > a3lib-typeset.pdf
 """
     fake_engine(tmp_path, monkeypatch, script)
     made = typeset("lualatex", document(tmp_path, ""))

@@ -21,6 +21,18 @@ from a3lib.kit.writeup import copy_template, find_run, make_pdf, report_pages, w
 needs_latex = pytest.mark.skipif(not installed_engines(), reason="needs lualatex or pdflatex")
 
 
+@pytest.fixture(scope="module")
+def made_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run, made once, because its figures take their time."""
+    return example_run(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture
+def run(made_run: Path, tmp_path: Path) -> Path:
+    """A copy of the run in runs/mine."""
+    return Path(shutil.copytree(made_run, tmp_path / "runs/mine"))
+
+
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in a folder of its own, for runs/ and writeup/ are those of where one is."""
@@ -64,8 +76,8 @@ def test_the_newest_run_is_taken_and_no_study(tmp_path: Path) -> None:
     assert find_run(None) == (Path("runs/old"), {"settings": {}, "seconds": {"old": 1}})
 
 
-def test_a_run_is_given_by_name_or_by_folder(tmp_path: Path) -> None:
-    shutil.copytree(example_run(tmp_path / "runs/mine"), "elsewhere")
+def test_a_run_is_given_by_name_or_by_folder(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, "elsewhere")
     assert find_run("mine")[0] == Path("runs/mine")
     assert find_run("elsewhere")[0] == Path("elsewhere")
     assert find_run(str(tmp_path / "elsewhere"))[0] == tmp_path / "elsewhere"
@@ -82,8 +94,7 @@ def test_where_there_is_no_run_it_is_one_sentence() -> None:
 # The folder
 
 
-def test_it_says_what_it_did_and_what_is_missing(tmp_path: Path, without_latex: None) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_it_says_what_it_did_and_what_is_missing(run: Path, without_latex: None) -> None:
     said = run_command("mine").split("\n")
     assert said == [
         f"{Path('writeup/generated')} holds the figures of {Path('runs/mine')}.",
@@ -97,24 +108,20 @@ def test_it_says_what_it_did_and_what_is_missing(tmp_path: Path, without_latex: 
     assert not Path("writeup/A3.pdf").exists()
 
 
-def test_a_run_with_debug_is_not_for_handing_in(tmp_path: Path, without_latex: None) -> None:
-    folder = example_run(tmp_path / "runs/mine")
+def test_a_run_with_debug_is_not_for_handing_in(run: Path, without_latex: None) -> None:
     assert "--debug" not in run_command()
     summary = example_summary()
     summary["settings"]["debug"] = True
-    (folder / "summary.json").write_text(json.dumps(summary))
+    (run / "summary.json").write_text(json.dumps(summary))
     assert "made with --debug: its figures are not for handing in" in run_command()
 
 
-def test_answers_survive_and_generated_files_are_made_anew(
-    tmp_path: Path, without_latex: None
-) -> None:
-    folder = example_run(tmp_path / "runs/mine")
+def test_answers_survive_and_generated_files_are_made_anew(run: Path, without_latex: None) -> None:
     run_command()
     before = answered("The reward is 0.487.").read_bytes()
     Path("writeup/a3.sty").write_text("% my own style\n")
     Path("writeup/generated/stale.tex").write_text("old")
-    shutil.rmtree(folder / "figures")
+    shutil.rmtree(run / "figures")
     said = run_command()
     assert Path("writeup/A3.tex").read_bytes() == before
     assert Path("writeup/a3.sty").read_text() == "% my own style\n"
@@ -124,8 +131,7 @@ def test_answers_survive_and_generated_files_are_made_anew(
     assert "the figure dpo_loss" in said
 
 
-def test_another_folder_gets_the_template(tmp_path: Path, without_latex: None) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_another_folder_gets_the_template(run: Path, without_latex: None) -> None:
     run_command("--folder", "mine/paper")
     assert sorted(os.listdir("mine/paper")) == ["A3.tex", "a3.sty", "generated"]
     project = Path(writeup.__file__).parents[2] / "writeup"
@@ -140,8 +146,9 @@ def test_where_there_is_no_template_it_is_one_sentence(monkeypatch: pytest.Monke
         copy_template(Path("paper"))
 
 
-def test_a_folder_that_is_not_ours_is_not_removed(tmp_path: Path, without_latex: None) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_a_folder_that_is_not_ours_is_not_removed(
+    run: Path, tmp_path: Path, without_latex: None
+) -> None:
     own = Path("writeup/generated/own.txt")
     own.parent.mkdir(parents=True)
     own.write_text("mine")
@@ -178,8 +185,7 @@ def test_a_folder_whose_making_was_interrupted_is_ours(monkeypatch: pytest.Monke
 # For Overleaf
 
 
-def test_the_zip_holds_what_overleaf_needs(tmp_path: Path, without_latex: None) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_the_zip_holds_what_overleaf_needs(run: Path, tmp_path: Path, without_latex: None) -> None:
     run_command()
     for name in ("A3.pdf", ".hidden.tex", ".git/x.tex", "mine.log", "images/own.png", "own.pdf"):
         Path("writeup", name).parent.mkdir(exist_ok=True)
@@ -224,8 +230,7 @@ def pdf_text(file: Path) -> str:
 
 
 @needs_latex
-def test_the_pdf_has_every_question_and_figure_within_the_limits(tmp_path: Path) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_the_pdf_has_every_question_and_figure_within_the_limits(run: Path) -> None:
     said = run_command()
     pages = re.findall(r"^section (\d): (\d) pages? of at most (\d)$", said, re.MULTILINE)
     assert [(int(section), int(limit)) for section, _, limit in pages] == [
@@ -267,8 +272,7 @@ def test_the_template_compiles_without_generated_files(engine: str) -> None:
 
 
 @needs_latex
-def test_a_section_that_is_too_long_is_named(tmp_path: Path) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_a_section_that_is_too_long_is_named(run: Path) -> None:
     copy_template(Path("writeup"))
     file = Path("writeup/A3.tex")
     text = file.read_text(encoding="utf-8")
@@ -288,8 +292,7 @@ def test_all_sections_that_are_too_long_are_named() -> None:
 
 
 @needs_latex
-def test_a_mistake_in_an_answer_is_told_with_its_line(tmp_path: Path) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_a_mistake_in_an_answer_is_told_with_its_line(run: Path) -> None:
     run_command()
     before = Path("writeup/A3.pdf").read_bytes()
     file = answered(r"The reward \grew.")
@@ -300,8 +303,7 @@ def test_a_mistake_in_an_answer_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 @needs_latex
-def test_an_unpacked_zip_compiles(tmp_path: Path) -> None:
-    example_run(tmp_path / "runs/mine")
+def test_an_unpacked_zip_compiles(run: Path) -> None:
     run_command("--zip", "A3.zip")
     with zipfile.ZipFile(io.BytesIO(Path("A3.zip").read_bytes())) as archive:
         archive.extractall("overleaf")
@@ -311,24 +313,22 @@ def test_an_unpacked_zip_compiles(tmp_path: Path) -> None:
 
 
 @needs_latex
-def test_a_run_on_real_reviews_has_no_naturalness(tmp_path: Path) -> None:
-    folder = example_run(tmp_path / "runs/mine")
+def test_a_run_on_real_reviews_has_no_naturalness(run: Path) -> None:
     summary = example_summary()
     for row in (summary["baseline"], summary["reinforce"], *summary["kl"], *summary["dpo"]):
         row["naturalness"] = None
-    (folder / "summary.json").write_text(json.dumps(summary))
+    (run / "summary.json").write_text(json.dumps(summary))
     assert "section 4: 2 pages of at most 4" in run_command()
     text = pdf_text(Path("writeup/A3.pdf"))
     assert "naturalness" not in text and "None" not in text
 
 
 @needs_latex
-def test_an_interrupted_run_gives_what_it_has(tmp_path: Path) -> None:
-    folder = example_run(tmp_path / "runs/mine")
+def test_an_interrupted_run_gives_what_it_has(run: Path) -> None:
     summary = example_summary()
     del summary["kl"], summary["dpo"]
-    (folder / "summary.json").write_text(json.dumps(summary))
-    (folder / "samples.json").write_text("{")
+    (run / "summary.json").write_text(json.dumps(summary))
+    (run / "samples.json").write_text("{")
     said = run_command()
     assert "the results of the alphas, the results of the betas, the scores" in said
     assert "the generations (samples.json)" in said
