@@ -3,6 +3,7 @@
 from a3lib.plots.drawing import REWARD_MARKS, SMOOTHING_STEPS, moving_average, save_figure
 from a3lib.plots.forecasts import calibration
 from a3lib.plots.looks import COLOURS, Look, look_of
+from a3lib.plots.overview import results_overview
 from a3lib.plots.scores import SCORE_BIN, score_histogram
 from a3lib.plots.study import divergence_scores, frontier, reach, training_curves
 from a3lib.plots.training import (
@@ -26,6 +27,7 @@ __all__ = [
     "loss_over_time",
     "moving_average",
     "reach",
+    "results_overview",
     "reward_histogram",
     "reward_over_time",
     "save_figure",

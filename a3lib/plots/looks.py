@@ -1,16 +1,28 @@
 """Which colour, line style and marker a model has: the same in every figure, table and report."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 import numpy as np
 
 from a3lib.profiles import ORIGINAL, REINFORCE, dpo_name, kl_name
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart; line styles tell as well.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-STYLES = ("-", "--", "-.", ":")
+Style = str | tuple[int, tuple[float, ...]]
+Item = TypeVar("Item")
+
+# For what is no model. Every colour here is dark enough for 3 : 1 on white, which WCAG 2.2 (1.4.11)
+# asks of the lines of a graph; tests/plots/test_looks.py sees them as colour-blind readers do.
+COLOURS = ("#0072B2", "#C8761A", "#2B8A3E", "#A0246E", "#858585", "#5B2A9D")
+STYLES: tuple[Style, ...] = (
+    "-",
+    (0, (7, 2)),
+    "-.",
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (4, 1.5)),
+    (0, (1.2, 1.2)),
+)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -18,50 +30,58 @@ class Look(NamedTuple):
     """A colour (#RRGGBB), a line style and a marker, as matplotlib takes them."""
 
     colour: str
-    style: str | tuple[int, tuple[float, ...]]
+    style: Style
     marker: str
 
 
-ORIGINAL_LOOK, REINFORCE_LOOK = Look("#4D4D4D", "-", "*"), Look("#0072B2", "-", "X")
-# From the least held back (alpha 0, a small beta) to the most; every colour is dark enough for
-# 3 : 1 on white, which WCAG 2.2 (1.4.11) asks of the lines of a graph.
-KL_COLOURS = ("#E0640C", "#C0334D", "#7A1F6E", "#35104F")
-DPO_COLOURS = ("#0E9488", "#0A6B4A", "#0B3B22")
-# The value in the middle of each scale and how steep the scale is there.
+ORIGINAL_LOOK = Look("#3F3F3F", STYLES[4], "*")
+REINFORCE_LOOK = Look("#0072B2", STYLES[0], "X")
+# From the least held back (alpha 0, a small beta) to the most, which is nearly the original.
+KL_COLOURS = ("#DD7800", "#E0254F", "#8C0A84", "#390220")
+DPO_COLOURS = ("#00998C", "#3B7F03", "#263304")
+KL_MARKERS = ("o", "^", "<", "v", "D", "P")
+DPO_MARKERS = ("8", "s", "p", "D", "d", ">")
+# The value in the middle of each scale and how steep the scale is there: the defaults are spread.
 KL_MIDDLE, KL_POWER = 0.03, 0.5
 DPO_MIDDLE, DPO_POWER = 0.22, 2.0
-FAMILY_STYLES = ("-", (0, (6, 1.5)), "-.", (0, (3, 1, 1, 1, 1, 1)), ":")
-KL_MARKERS = ("o", "h", "8", "p", "H")
-DPO_MARKERS = ("s", "^", "D", "v", "P")
 
 
 def place(value: float, middle: float, power: float) -> float:
     """Return where a value from 0 on stands between 0 and 1, half-way at `middle`."""
-    raised = value**power
-    return 1.0 if np.isinf(raised) else raised / (raised + middle**power)
+    # Far beyond every middle, and far from overflowing.
+    raised = min(value, 1e9) ** power
+    return raised / (raised + middle**power)
 
 
-def blend(colours: tuple[str, ...], where: float) -> str:
+def blend(colours: Sequence[str], where: float) -> str:
     """Return the colour (#RRGGBB) at a place from 0 to 1 along evenly spaced colours."""
-    channels = [[int(colour[i : i + 2], 16) for colour in colours] for i in (1, 3, 5)]
+    channels = [[int(colour[start : start + 2], 16) for colour in colours] for start in (1, 3, 5)]
     corners = np.linspace(0, 1, len(colours))
     mixed = [round(float(np.interp(where, corners, channel))) for channel in channels]
     return "#" + "".join(f"{value:02X}" for value in mixed)
 
 
-def family_look(colours: tuple[str, ...], markers: tuple[str, ...], where: float) -> Look:
+def family_look(colours: Sequence[str], markers: Sequence[str], where: float) -> Look:
     """Return the look of a family's member at a place from 0 to 1 in its scale."""
-    number = min(int(where * len(FAMILY_STYLES)), len(FAMILY_STYLES) - 1)
-    return Look(blend(colours, where), FAMILY_STYLES[number], markers[number])
+    number = min(int(where * len(STYLES)), len(STYLES) - 1)
+    return Look(blend(colours, where), STYLES[number], markers[number])
 
 
-def number_in(name: str) -> float | None:
-    """Return the number at the end of a model's name, or None where there is none."""
-    found = re.search(r"= (\S+)$", name)
+def model_look(name: str) -> Look | None:
+    """Return the look of one of the models of `profiles.model_names`, or None for another name."""
+    fixed = {ORIGINAL: ORIGINAL_LOOK, REINFORCE: REINFORCE_LOOK}
+    found = re.search(r"= ([0-9][0-9.e+-]*)$", name)
+    if name in fixed or not found:
+        return fixed.get(name)
     try:
-        return float(found[1]) if found else None
+        value = float(found[1])
     except ValueError:
         return None
+    if name == kl_name(value):
+        return family_look(KL_COLOURS, KL_MARKERS, place(value, KL_MIDDLE, KL_POWER))
+    if name == dpo_name(value):
+        return family_look(DPO_COLOURS, DPO_MARKERS, place(value, DPO_MIDDLE, DPO_POWER))
+    return None
 
 
 def look_of(name: str) -> Look:
@@ -70,18 +90,43 @@ def look_of(name: str) -> Look:
     KL policies go by alpha and DPO policies by beta along a scale of their own. A name that is no
     model's has one of `COLOURS` that depends on the name alone.
     """
-    fixed = {ORIGINAL: ORIGINAL_LOOK, REINFORCE: REINFORCE_LOOK}
-    if name in fixed:
-        return fixed[name]
-    value = number_in(name)
-    if value is not None and value >= 0:
-        if name == kl_name(value):
-            return family_look(KL_COLOURS, KL_MARKERS, place(value, KL_MIDDLE, KL_POWER))
-        if name == dpo_name(value):
-            return family_look(DPO_COLOURS, DPO_MARKERS, place(value, DPO_MIDDLE, DPO_POWER))
     number = crc32(name.encode("utf-8", "surrogatepass"))
-    return Look(
-        COLOURS[number % len(COLOURS)],
-        STYLES[number % len(STYLES)],
-        MARKERS[number % len(MARKERS)],
-    )
+    other = Look(COLOURS[number % 6], STYLES[number % 6], MARKERS[number % 6])
+    return model_look(name) or other
+
+
+def first_free(wanted: Item, choices: Iterable[Item], taken: Collection[Item]) -> Item:
+    """Return what is wanted, or where it is taken the first choice that is free, if there is."""
+    if wanted not in taken:
+        return wanted
+    return next((choice for choice in choices if choice not in taken), wanted)
+
+
+def apart(looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Return looks that share a figure, no line style or marker twice while there are more."""
+    found: dict[str, Look] = {}
+    for name, look in looks.items():
+        style = first_free(look.style, STYLES, [other.style for other in found.values()])
+        marker = first_free(look.marker, MARKERS, [other.marker for other in found.values()])
+        found[name] = Look(look.colour, style, marker)
+    return found
+
+
+def looks_for(names: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of names that share a figure, told apart as well as can be.
+
+    A model keeps its colour; of the other names one whose colour is taken gets the next free one.
+    """
+    looks: dict[str, Look] = {}
+    for name in names:
+        look = look_of(name)
+        if model_look(name) is None:
+            taken = [other.colour for other in looks.values()]
+            look = look._replace(colour=first_free(look.colour, COLOURS, taken))
+        looks[name] = look
+    return apart(looks)
+
+
+def short_name(name: str) -> str:
+    """Return a model's name for a legend in which all models are of one family."""
+    return name.removeprefix("KL, ").removeprefix("DPO, ")

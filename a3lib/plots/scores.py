@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from a3lib.plots.drawing import draw_legend
 from a3lib.plots.looks import COLOURS
 
 SCORE_BIN = 5
@@ -19,8 +20,8 @@ def score_histogram(scores: Sequence[float], maximum: float) -> Figure:
     axes.hist(scores, ends, color=COLOURS[0], edgecolor="white")
     if scores:
         centre = float(np.mean(scores))
-        axes.axvline(centre, color=COLOURS[1], linestyle="--", label=f"mean {centre:.1f}")
-        axes.legend(frameon=False)
+        axes.axvline(centre, color="black", linestyle="--", label=f"mean {centre:.1f}")
+    draw_legend(figure, axes)
     axes.set_xlim(0, ends[-1])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("points for exercises 1 to 4")

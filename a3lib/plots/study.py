@@ -1,51 +1,131 @@
 """The study's figures: its losses' scores, reward against entropy and KL, how methods learned."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import cycle
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from a3lib.frontier import SFT, Curves, Estimate, groups_of, methods_of, point_intervals
-from a3lib.plots.drawing import SMOOTHING_STEPS, draw_mark, moving_average
-from a3lib.plots.looks import COLOURS, MARKERS, STYLES
+from a3lib.plots.drawing import (
+    MARKED_PLACES,
+    REWARD_AXIS,
+    SMOOTHING_STEPS,
+    draw_legend,
+    draw_mark,
+    moving_average,
+    plain_ticks,
+)
+from a3lib.plots.looks import MARKERS, STYLES, Look, apart, blend, look_of
+
+# Theory orders the divergences from reverse KL through the alphas to forward KL; Jensen-Shannon is
+# not on that line.
+ENDS = {"reverse_kl": 0.0, "forward_kl": 1.0}
+DIVERGENCE_COLOURS = ("#1A0840", "#3B50D8", "#159A5E")
+JENSEN_SHANNON, JENSEN_SHANNON_COLOUR = "jensen_shannon", "#C4321F"
+# By how much a link's lines and markers are moved on, so that a divergence's differ between links.
+LINK_SHIFTS = {"hinge": 2, "ipo": 4}
+NO_METHODS: dict[str, list[str]] = {"no methods": []}
+OTHER_LOOKS = {
+    name: Look(colour, STYLES[number], MARKERS[number])
+    for number, (name, colour) in enumerate(
+        (
+            ("ipo", "#C8761A"),
+            ("slic", "#A0246E"),
+            ("rrhf", "#2B8A3E"),
+            ("rso", "#858585"),
+            ("curriculum", "#1FA0B8"),
+        ),
+        start=1,
+    )
+}
 
 # A parabola through fewer points or betas than this, or across a wider gap (a share of the range)
 # between neighbours, says more about noise than about the method.
 POINTS_FOR_A_FIT, BETAS_FOR_A_FIT, GAP_IN_A_FIT = 8, 4, 0.4
+# Up to this KL an axis is linear throughout.
+LINEAR_KL = 0.1
 AXES_NAMES = {"entropy": "predictive entropy, nats per token", "kl": "KL to SFT, nats per token"}
+
+
+def divergence_place(name: str) -> float | None:
+    """Return where a divergence stands from reverse KL (0) to forward KL (1), by its name."""
+    alpha = re.search(r"alpha\D*([0-9.]+)", name)
+    if alpha:
+        return min(1.0, float(alpha[1]))
+    return next((place for end, place in ENDS.items() if end in name), None)
+
+
+def method_look(name: str) -> Look:
+    """Return the look of a method of the study, or of a divergence, by its name.
+
+    A divergence has one colour under every link; its line and marker differ between links.
+    """
+    if name in OTHER_LOOKS:
+        return OTHER_LOOKS[name]
+    written = re.sub("[ -]", "_", name.lower())
+    where = divergence_place(written)
+    if JENSEN_SHANNON in written:
+        colour, number = JENSEN_SHANNON_COLOUR, 5
+    elif where is not None:
+        colour, number = blend(DIVERGENCE_COLOURS, where), round(4 * where)
+    else:
+        return look_of(name)
+    number = (number + LINK_SHIFTS.get(name.partition("-")[0], 0)) % len(STYLES)
+    return Look(colour, STYLES[number], MARKERS[number])
+
+
+def method_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of methods that share a panel."""
+    return apart({name: method_look(name) for name in names})
 
 
 def divergence_scores(ratios: Sequence[float], scores: Mapping[str, Sequence[float]]) -> Figure:
     """Draw each divergence's score over the log-ratio, by name."""
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    for (name, values), colour, style in zip(scores.items(), cycle(COLOURS), cycle(STYLES)):
-        axes.plot(ratios, values, style, color=colour, label=name)
+    figure, axes = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
+    for name, look in method_looks(scores).items():
+        axes.plot(
+            ratios,
+            scores[name],
+            color=look.colour,
+            linestyle=look.style,
+            linewidth=1.8,
+            marker=look.marker,
+            markersize=5,
+            markevery=max(1, len(ratios) // MARKED_PLACES),
+            label=name,
+        )
     axes.set_ylim(-20, 10)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
+    axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     axes.set_xlabel("u = log policy - log reference of a completion, nats")
     axes.set_ylabel("score s(u)")
-    axes.legend(frameon=False)
+    draw_legend(figure, axes)
     return figure
 
 
-def looks(methods: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield each method with its colour, line style and marker."""
-    for number, method in enumerate(methods):
-        yield (
-            method,
-            COLOURS[number % len(COLOURS)],
-            STYLES[number % len(STYLES)],
-            MARKERS[number % len(MARKERS)],
-        )
+def draw_panel_legend(axes: Axes) -> None:
+    """Draw a legend below a panel, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        labels,
+        frameon=False,
+        fontsize=7.5,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.18),
+        ncols=2,
+        handlelength=4,
+    )
 
 
 def make_panels(methods: Sequence[str]) -> tuple[Figure, list[tuple[Axes, str, list[str]]]]:
     """Return a figure with a panel for each group of methods, side by side on shared axes."""
-    panels = groups_of(methods)
+    panels = groups_of(methods) or NO_METHODS
     figure, axes = plt.subplots(
         1,
         len(panels),
@@ -58,7 +138,7 @@ def make_panels(methods: Sequence[str]) -> tuple[Figure, list[tuple[Axes, str, l
     return figure, [(a, *panel) for a, panel in zip(axes[0], panels.items(), strict=True)]
 
 
-def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, colour: str, style: str) -> None:
+def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, look: Look) -> None:
     """Draw a parabola (in log x for KL) through a method's runs where there are enough of them."""
     if len(runs) < POINTS_FOR_A_FIT or runs["beta"].nunique() < BETAS_FOR_A_FIT:
         return
@@ -68,7 +148,9 @@ def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, colour: str, style: str) ->
         return
     fit = np.polynomial.Polynomial.fit(horizontal, runs["reward"].to_numpy(dtype=float), 2)
     line = np.linspace(horizontal.min(), horizontal.max(), 100)
-    axes.plot(back(line), fit(line), style, color=colour, linewidth=1.2, alpha=0.8)
+    axes.plot(
+        back(line), fit(line), color=look.colour, linestyle=look.style, linewidth=1.2, alpha=0.8
+    )
 
 
 def reach(found: Estimate) -> list[list[float]]:
@@ -86,7 +168,8 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
     start = runs[runs["method"] == SFT]
     figure, panels = make_panels(methods_of(runs))
     for axes, title, methods in panels:
-        for method, colour, style, marker in looks(methods):
+        for method, look in method_looks(methods).items():
+            colour, marker = look.colour, look.marker
             tried = runs[runs["method"] == method]
             axes.scatter(tried[x], tried["reward"], s=10, marker=marker, color=colour, alpha=0.35)
             for number, beta in enumerate(sorted(tried["beta"].unique())):
@@ -102,16 +185,17 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
                     elinewidth=0.8,
                     label=method if number == 0 else None,
                 )
-            draw_fit(axes, tried, x, colour, style)
+            draw_fit(axes, tried, x, look)
         axes.scatter(start[x], start["reward"], marker="*", s=90, color="black", label="SFT")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(AXES_NAMES[x])
-        axes.legend(frameon=False, fontsize=7, loc="lower right")
-    if x == "kl":
-        panels[0][0].set_xscale("symlog", linthresh=0.1)
+        draw_panel_legend(axes)
+    if x == "kl" and runs["kl"].max() > LINEAR_KL:
+        panels[0][0].set_xscale("symlog", linthresh=0.1, linscale=0.5)
         panels[0][0].set_xlim(left=-0.01)
+        plain_ticks(panels[0][0], "x", 0.03, 1.1 * runs["kl"].max())
     panels[0][0].set_ylim(max(0, runs["reward"].min() - 0.05), 1)
-    panels[0][0].set_ylabel("reward, P(positive)")
+    panels[0][0].set_ylabel(REWARD_AXIS)
     return figure
 
 
@@ -122,7 +206,8 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
     `best` gives each method's beta. Strong lines are means over seeds, faint ones are seeds; a dot
     marks the lowest mean loss, where early stopping would have ended.
     """
-    groups = groups_of(methods_of(runs))
+    runs = runs[runs["failed"] == ""]
+    groups = groups_of(methods_of(runs)) or NO_METHODS
     width = 4.2 * len(groups) + 1
     figure, grid = plt.subplots(
         3,
@@ -134,25 +219,32 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
         layout="constrained",
     )
     for (loss, accuracy, gradient), (title, methods) in zip(grid.T, groups.items(), strict=True):
-        for method, colour, style, _ in looks(methods):
-            tried = runs[(runs["method"] == method) & (runs["beta"] == best[method])]
+        for method, (colour, style, _) in method_looks(methods).items():
+            tried = runs[(runs["method"] == method) & (runs["beta"] == best.get(method))]
+            if tried.empty:
+                continue
             steps = np.asarray(tried["held_out_steps"].iloc[0])
             losses = np.stack([np.asarray(v) / v[0] for v in tried["held_out_losses"]])
             right = np.stack([np.asarray(v) for v in tried["held_out_accuracies"]]).mean(axis=0)
             norms = np.stack([np.asarray(v) for v in tried["gradient_norms"]]).mean(axis=0)
-            loss.plot(steps, losses.T, style, color=colour, alpha=0.2, linewidth=0.8)
-            mean, lowest = losses.mean(axis=0), int(losses.mean(axis=0).argmin())
-            loss.plot(steps, mean, style, color=colour, linewidth=1.8, label=method)
+            loss.plot(steps, losses.T, linestyle=style, color=colour, alpha=0.2, linewidth=0.8)
+            mean = losses.mean(axis=0)
+            lowest = int(np.where(np.isfinite(mean), mean, np.inf).argmin())
+            loss.plot(steps, mean, linestyle=style, color=colour, linewidth=1.8, label=method)
             loss.plot(steps[lowest], mean[lowest], "o", color=colour, markersize=5)
-            accuracy.plot(steps, right, style, color=colour, linewidth=1.8)
+            accuracy.plot(steps, right, linestyle=style, color=colour, linewidth=1.8)
             smooth = moving_average(norms.tolist())
-            gradient.plot(np.arange(1, len(norms) + 1), smooth, style, color=colour)
-        draw_mark(loss, 1.0, "before training")
-        draw_mark(accuracy, 0.5, "chance")
+            gradient.plot(
+                np.arange(1, len(norms) + 1), smooth, linestyle=style, color=colour, label=method
+            )
+        last = loss is grid[0, -1]
+        draw_mark(loss, 1.0, "before training" if last else "")
+        draw_mark(accuracy, 0.5, "chance" if last else "")
         loss.set_title(title, fontsize=10)
-        loss.legend(frameon=False, fontsize=7)
         gradient.set_yscale("log")
+        gradient.xaxis.set_major_locator(MaxNLocator(integer=True))
         gradient.set_xlabel("training step")
+        draw_panel_legend(gradient)
     for axes, name in zip(
         grid[:, 0],
         (

@@ -1,7 +1,6 @@
 """What a run's models learned: rewards, KL and losses over time, and test rewards."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,62 +8,103 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.plots.drawing import SMOOTHING_STEPS, draw_mark, draw_reward_marks, draw_smoothed
-from a3lib.plots.looks import COLOURS, STYLES
+from a3lib.plots.drawing import (
+    REWARD_AXIS,
+    SMOOTHING_STEPS,
+    draw_legend,
+    draw_mark,
+    draw_reward_marks,
+    draw_smoothed,
+    plain_ticks,
+)
+from a3lib.plots.looks import looks_for, short_name
+
+HATCHES = ("", "////", "\\\\\\\\", "....")
+# Up to this KL an axis is linear throughout; above, its part beyond 1 is logarithmic.
+LINEAR_KL = 3.0
 
 
 def reward_histogram(rewards: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the distribution of the test rewards of one or more models, by name."""
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
     bins = np.linspace(0, 1, 21).tolist()
-    for (name, values), colour, style in zip(rewards.items(), cycle(COLOURS), cycle(STYLES)):
-        axes.hist(values, bins, histtype="stepfilled", color=colour, alpha=0.25)
-        axes.hist(values, bins, histtype="step", color=colour, linestyle=style, linewidth=1.5)
-        mean = float(np.mean(values))
-        axes.axvline(mean, color=colour, linestyle=style, label=f"{name}, mean {mean:.3f}")
+    for number, (name, look) in enumerate(looks_for(rewards).items()):
+        values = np.asarray(rewards[name], dtype=float)
+        values = values[np.isfinite(values)]
+        hatch = HATCHES[number % len(HATCHES)]
+        axes.hist(values, bins, color=look.colour, alpha=0.3, edgecolor="none")
+        axes.hist(
+            values,
+            bins,
+            histtype="step",
+            color=look.colour,
+            linestyle=look.style,
+            linewidth=1.6,
+            hatch=hatch,
+        )
+        if len(values) == 0:
+            axes.plot([], [], color=look.colour, label=f"{name}, no rewards")
+            continue
+        mean = float(values.mean())
+        label = f"{name}, mean {mean:.3f}"
+        axes.axvline(mean, color=look.colour, linestyle=look.style, linewidth=2.2, label=label)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("reward, P(positive)")
-    axes.set_ylabel("test reviews")
-    axes.legend(frameon=False)
-    return figure
-
-
-def reward_over_time(rewards: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw the mean reward of each training batch, raw and smoothed, of runs by name."""
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    draw_runs(axes, rewards)
-    draw_reward_marks(axes)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel(REWARD_AXIS)
+    axes.set_ylabel("test reviews per 0.05")
+    draw_legend(figure, axes, columns=2)
     return figure
 
 
 def draw_runs(axes: Axes, runs: Mapping[str, Sequence[float]]) -> None:
-    """Draw one smoothed line a run, with a legend."""
-    for (name, values), colour, style in zip(runs.items(), cycle(COLOURS), cycle(STYLES)):
-        draw_smoothed(axes, values, name, colour, style)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    """Draw one smoothed line a run."""
+    for number, (name, look) in enumerate(looks_for(runs).items()):
+        draw_smoothed(axes, runs[name], short_name(name), look, number)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel(f"training step (bold: mean of the last {SMOOTHING_STEPS})")
-    axes.legend(frameon=False)
+
+
+def reward_over_time(rewards: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the mean reward of each training batch, raw and smoothed, of runs by name."""
+    figure, axes = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
+    draw_runs(axes, rewards)
+    draw_reward_marks(axes)
+    draw_legend(figure, axes)
+    return figure
+
+
+def scale_kl(axes: Axes, values: Sequence[float]) -> None:
+    """Make the vertical axis fit KL from near 0 to hundreds of nats, with plain numbers on it."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    lowest, highest = finite.min(initial=0.0), finite.max(initial=0.0)
+    if highest > LINEAR_KL:
+        axes.set_yscale("symlog", linthresh=1, linscale=0.6)
+        plain_ticks(axes, "y", 1, 1.5 * highest)
+    # An estimate of KL from samples may be below 0.
+    axes.set_ylim(bottom=1.1 * lowest)
 
 
 def kl_and_reward(
     kl_divergences: Mapping[str, Sequence[float]], rewards: Mapping[str, Sequence[float]]
 ) -> Figure:
     """Draw KL to the original model (left) and reward (right) over time, of runs by name."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     draw_runs(left, kl_divergences)
-    left.set_yscale("symlog", linthresh=1)
-    left.set_ylim(bottom=0)
+    scale_kl(left, [value for values in kl_divergences.values() for value in values])
     left.set_ylabel("KL(policy || original), nats per text")
     draw_runs(right, rewards)
     draw_reward_marks(right)
+    draw_legend(figure, right, columns=6)
     return figure
 
 
 def loss_over_time(losses: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the DPO training loss of runs by name, with the loss of an untrained policy, ln 2."""
-    figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
     draw_runs(axes, losses)
     draw_mark(axes, float(np.log(2)), "ln 2: policy = reference")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     axes.set_ylabel("DPO loss, nats per pair")
+    draw_legend(figure, axes)
     return figure

@@ -1,203 +1,21 @@
-"""Figures: the numbers that are drawn, the axes' names and units, and the files."""
+"""The study's figures: what is drawn, the axes' names and units, and each method's look."""
 
 import math
-from collections.abc import Iterator
-from itertools import pairwise
-from pathlib import Path
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from drawn import horizontal_lines, legend_texts, notes
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
+from seen_colours import SIGHTS, contrast_on_white, least_difference
 from synthetic_runs import BETAS, SEEDS, curve_rows, row_of, sft_rows, study_of
 
-from a3lib import plots
 from a3lib.frontier import Estimate, make_curves, point_intervals
-from a3lib.plots import (
-    frontier,
-    kl_and_reward,
-    loss_over_time,
-    moving_average,
-    reward_histogram,
-    reward_over_time,
-    save_figure,
-    score_histogram,
-    training_curves,
-)
-
-RUNS = {f"run {name}": [0.1 * name + 0.01 * step for step in range(15)] for name in range(4)}
-
-
-@pytest.fixture(autouse=True)
-def no_windows() -> Iterator[None]:
-    """Draw without a screen and forget each figure afterwards."""
-    matplotlib.use("Agg")
-    yield
-    plt.close("all")
-
-
-def horizontal_lines(axes: Axes) -> list[float]:
-    """The heights of the lines that go from the left end of the axes to the right end."""
-    lines = [line for line in axes.lines if list(line.get_xdata()) == [0, 1]]
-    return [float(line.get_ydata()[0]) for line in lines]
-
-
-def legend_texts(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.get_legend().get_texts()]
-
-
-def notes(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
-
-
-@given(st.lists(st.floats(-100, 100), max_size=30), st.integers(1, 12))
-@settings(deadline=None, derandomize=True, max_examples=60)
-def test_moving_average_is_the_mean_of_the_last_values(values: list[float], width: int) -> None:
-    expected = []
-    for step in range(len(values)):
-        last = values[max(0, step + 1 - width) : step + 1]
-        expected.append(math.fsum(last) / len(last))
-    assert moving_average(values, width).tolist() == pytest.approx(expected, abs=1e-9)
-
-
-def test_the_bold_line_is_a_mean_over_ten_steps() -> None:
-    assert plots.SMOOTHING_STEPS == 10
-    assert moving_average(range(20))[-1] == 14.5
-
-
-def test_raw_and_smoothed_values_are_drawn_from_step_1() -> None:
-    axes = reward_over_time({"REINFORCE": [0.5, 0.7, 0.9]}).axes[0]
-    raw, smooth = axes.lines[:2]
-    assert raw.get_xdata().tolist() == smooth.get_xdata().tolist() == [1, 2, 3]
-    assert list(raw.get_ydata()) == [0.5, 0.7, 0.9]
-    assert smooth.get_ydata().tolist() == pytest.approx([0.5, 0.6, 0.7])
-    assert raw.get_alpha() < 0.5
-    assert legend_texts(axes) == ["REINFORCE"]
-
-
-def test_the_three_rewards_of_the_handout_are_marked_and_labelled() -> None:
-    axes = reward_over_time(RUNS).axes[0]
-    assert horizontal_lines(axes) == [0.65, 0.75, 0.80]
-    assert notes(axes) == ["0.65", "0.75", "0.80"]
-
-
-def test_rewards_are_drawn_on_the_whole_range_of_a_probability() -> None:
-    low, high = reward_over_time({"a": [0.5, 0.5]}).axes[0].get_ylim()
-    assert low == 0
-    assert 1 <= high < 1.1
-
-
-def test_reward_over_time_names_its_axes() -> None:
-    axes = reward_over_time(RUNS).axes[0]
-    assert axes.get_ylabel() == "reward, P(positive)"
-    assert "training step" in axes.get_xlabel()
-    assert "10" in axes.get_xlabel()
-
-
-def test_steps_are_numbered_with_whole_numbers() -> None:
-    figure = reward_over_time({"short": [0.5, 0.6, 0.7]})
-    figure.canvas.draw()
-    assert all(float(tick).is_integer() for tick in figure.axes[0].get_xticks())
-
-
-def test_runs_differ_in_colour_and_in_line_style() -> None:
-    axes = reward_over_time(RUNS).axes[0]
-    bold = axes.lines[1:8:2]
-    assert len({to_hex(line.get_color()) for line in bold}) == 4
-    assert len({line.get_linestyle() for line in bold}) == 4
-    assert legend_texts(axes) == list(RUNS)
-
-
-def test_more_runs_than_colours_are_all_drawn() -> None:
-    many = {f"alpha = {number}": [0.1, 0.2] for number in range(9)}
-    assert legend_texts(reward_over_time(many).axes[0]) == list(many)
-
-
-def test_kl_is_left_and_reward_is_right() -> None:
-    kl = {"alpha = 1": [3.0, 5.0]}
-    reward = {"alpha = 1": [0.5, 0.6]}
-    left, right = kl_and_reward(kl, reward).axes
-    assert list(left.lines[0].get_ydata()) == [3.0, 5.0]
-    assert list(right.lines[0].get_ydata()) == [0.5, 0.6]
-    assert left.get_ylabel() == "KL(policy || original), nats per text"
-    assert right.get_ylabel() == "reward, P(positive)"
-    assert "training step" in left.get_xlabel()
-    assert "training step" in right.get_xlabel()
-    assert left.get_ylim()[0] == 0
-
-
-def test_the_reward_marks_are_on_the_reward_side_only() -> None:
-    left, right = kl_and_reward(RUNS, RUNS).axes
-    assert horizontal_lines(left) == []
-    assert horizontal_lines(right) == [0.65, 0.75, 0.80]
-
-
-def test_the_histogram_counts_every_review_in_bins_of_a_twentieth() -> None:
-    rewards = [0.0, 0.01, 0.5, 0.99, 1.0]
-    axes = reward_histogram({"original": rewards}).axes[0]
-    corners = np.vstack([patch.get_xy() for patch in axes.patches])
-    assert sorted(set(corners[:, 0].round(6))) == pytest.approx(np.linspace(0, 1, 21).tolist())
-    assert corners[:, 1].max() == 2
-    assert axes.get_xlim() == (0, 1)
-
-
-def test_the_histogram_marks_and_names_each_mean() -> None:
-    axes = reward_histogram({"original": [0.2, 0.4], "REINFORCE": [0.75, 1.0]}).axes[0]
-    assert [float(line.get_xdata()[0]) for line in axes.lines] == pytest.approx([0.3, 0.875])
-    assert legend_texts(axes) == ["original, mean 0.300", "REINFORCE, mean 0.875"]
-    assert axes.get_xlabel() == "reward, P(positive)"
-    assert axes.get_ylabel() == "test reviews"
-
-
-def test_the_loss_is_compared_with_that_of_an_untrained_policy() -> None:
-    axes = loss_over_time({"beta = 0.1": [0.7, 0.6]}).axes[0]
-    assert horizontal_lines(axes) == pytest.approx([math.log(2)])
-    assert notes(axes) == ["ln 2: policy = reference"]
-    assert axes.get_ylabel() == "DPO loss, nats per pair"
-    assert "training step" in axes.get_xlabel()
-    assert axes.get_ylim()[0] == 0
-
-
-def test_the_histogram_of_scores_counts_every_submission_in_bins_of_five_points() -> None:
-    axes = score_histogram([0, 4.9, 5, 84, 85], 85).axes[0]
-    heights = [patch.get_height() for patch in axes.patches]
-    assert len(heights) == 17
-    assert (heights[0], heights[1], heights[-1]) == (2, 1, 2)
-    assert sum(heights) == 5
-    assert axes.get_xlim() == (0, 85)
-    assert legend_texts(axes) == ["mean 35.8"]
-    assert axes.get_xlabel() == "points for exercises 1 to 4"
-    assert axes.get_ylabel() == "submissions"
-
-
-def test_the_histogram_of_no_scores_is_empty() -> None:
-    axes = score_histogram([], 85).axes[0]
-    assert sum(patch.get_height() for patch in axes.patches) == 0
-    assert axes.get_legend() is None
-
-
-def test_figures_are_saved_as_png_and_pdf(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "figures"
-    files = save_figure(reward_over_time(RUNS), folder, "rewards")
-    assert files == [folder / "rewards.png", folder / "rewards.pdf"]
-    assert files[0].read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    assert files[1].read_bytes().startswith(b"%PDF-")
-    assert sorted(folder.iterdir()) == sorted(files)
-
-
-def test_all_colours_can_be_told_apart() -> None:
-    channels = [np.array(matplotlib.colors.to_rgb(colour)) for colour in plots.COLOURS]
-    gaps = [np.abs(first - second).max() for first, second in pairwise(channels)]
-    assert min(gaps) > 0.2
-
-
-# The study --------------------------------------------------------------------------------------
+from a3lib.methods import DIVERGENCE_NAMES, METHODS
+from a3lib.plots import divergence_scores, frontier, look_of, reach, training_curves
+from a3lib.plots.study import method_look, method_looks
 
 # Two groups: a link with two divergences, and two others, with plain DPO beside them.
 KEPT = {"sigmoid-reverse_kl": 1.0, "sigmoid-forward_kl": 1.4, "ipo": 1.2, "slic": 1.6}
@@ -391,33 +209,118 @@ def test_training_curves_name_axes_methods_and_levels(study: pd.DataFrame) -> No
     figure = training_curves(learned(study), dict.fromkeys(KEPT, 0.1))
     above, below, last = figure.axes[:2], figure.axes[2:4], figure.axes[4:]
     assert [axes.get_title() for axes in above] == list(GROUPS)
-    assert [legend_texts(axes) for axes in above] == list(GROUPS.values())
+    assert [legend_texts(axes) for axes in last] == list(GROUPS.values())
     assert above[0].get_ylabel() == "held-out loss / its start"
     assert below[0].get_ylabel() == "held-out pair accuracy"
     assert last[0].get_ylabel() == "gradient norm, mean of 10 steps"
     assert [axes.get_yscale() for axes in last] == ["log"] * 2
     assert [axes.get_xlabel() for axes in last] == ["training step"] * 2
-    assert [(horizontal_lines(axes), notes(axes)) for axes in above] == [
-        ([1.0], ["before training"])
-    ] * 2
-    assert [(horizontal_lines(axes), notes(axes)) for axes in below] == [([0.5], ["chance"])] * 2
+    # The levels are named once, at the right end.
+    assert [horizontal_lines(axes) for axes in above] == [[1.0]] * 2
+    assert [horizontal_lines(axes) for axes in below] == [[0.5]] * 2
+    assert [notes(axes) for axes in (*above, *below)] == [[], ["before training"], [], ["chance"]]
 
 
 def test_a_figure_that_does_not_vary_has_intervals_of_no_length() -> None:
     # Rounding puts the end of such an interval on the wrong side of its value.
     rows = [row_of("sft", math.inf, 1, reward=0.1, entropy=1.0, prompts=17)]
     rows += [row_of("ipo", beta, 1, reward=0.1, entropy=0.3, prompts=17) for beta in (0.1, 1.0)]
-    plots.frontier(make_curves(pd.DataFrame(rows)))
-    assert plots.reach(Estimate(1.0, 1.0 + 1e-16, 1.0 - 1e-16)) == [[0.0], [0.0]]
-    assert plots.reach(Estimate(0.5, 0.25, 1.0)) == [[0.25], [0.5]]
+    frontier(make_curves(pd.DataFrame(rows)))
+    assert reach(Estimate(1.0, 1.0 + 1e-16, 1.0 - 1e-16)) == [[0.0], [0.0]]
+    assert reach(Estimate(0.5, 0.25, 1.0)) == [[0.25], [0.5]]
 
 
 def test_divergence_scores_draw_each_score_over_the_log_ratio() -> None:
     ratios, scores = [-1.0, 0.0, 1.0], {"one": [-2.0, 0.0, 1.0], "two": [-1.0, 0.0, 0.5]}
-    (axes,) = plots.divergence_scores(ratios, scores).axes
+    figure = divergence_scores(ratios, scores)
+    (axes,) = figure.axes
     drawn = {line.get_label(): line for line in axes.lines if line.get_label() in scores}
     for name, values in scores.items():
         assert list(drawn[name].get_xdata()) == ratios
         assert list(drawn[name].get_ydata()) == values
-    assert legend_texts(axes) == ["one", "two"]
+    assert legend_texts(figure) == ["one", "two"]
     assert "nats" in axes.get_xlabel() and axes.get_ylabel() == "score s(u)"
+
+
+def test_the_same_divergence_has_one_colour_and_each_link_its_own_line_and_marker() -> None:
+    for divergence in DIVERGENCE_NAMES:
+        looks = [method_look(f"{link}-{divergence}") for link in ("sigmoid", "hinge", "ipo")]
+        assert len({look.colour for look in looks}) == 1
+        assert len({look.style for look in looks}) == len({look.marker for look in looks}) == 3
+
+
+def test_a_divergences_score_has_the_colour_of_its_methods() -> None:
+    names = {
+        "reverse KL (DPO)": "reverse_kl",
+        "alpha = 0.5": "alpha_0.5",
+        "Jensen-Shannon": "jensen_shannon",
+        "forward KL": "forward_kl",
+    }
+    axes = divergence_scores([0.0, 1.0], {name: [0.0, 1.0] for name in names}).axes[0]
+    drawn = {line.get_label(): to_hex(line.get_color()).upper() for line in axes.lines}
+    for name, divergence in names.items():
+        assert drawn[name] == method_look(f"sigmoid-{divergence}").colour
+
+
+def test_a_methods_colour_does_not_depend_on_what_stands_beside_it(study: pd.DataFrame) -> None:
+    whole = frontier(make_curves(study, 20))
+    alone = frontier(make_curves(study[study["method"].isin(("sft", "slic"))], 20))
+    for figure in (whole, alone):
+        bars = {
+            c.lines[0].get_color() for c in figure.axes[-1].containers if c.get_label() == "slic"
+        }
+        assert bars == {method_look("slic").colour}
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_the_methods_of_a_panel_are_told_apart(sight: str) -> None:
+    panels = [
+        [f"{link}-{divergence}" for divergence in DIVERGENCE_NAMES] for link in ("sigmoid", "hinge")
+    ]
+    panels.append(["sigmoid-reverse_kl", *(name for name in METHODS if "-" not in name)])
+    for panel in panels:
+        looks = method_looks(panel)
+        assert looks == {name: method_look(name) for name in panel}
+        assert least_difference([look.colour for look in looks.values()], sight) > 9
+        assert len({look.style for look in looks.values()}) == len(panel)
+        assert len({look.marker for look in looks.values()}) == len(panel)
+        assert min(contrast_on_white(look.colour) for look in looks.values()) >= 3
+
+
+def test_a_method_that_is_not_in_the_table_has_a_look() -> None:
+    assert method_look("new") == look_of("new")
+    assert method_look("sigmoid-alpha_0.9") != method_look("sigmoid-alpha_0.7")
+
+
+def test_a_small_kl_is_drawn_on_a_line_with_plain_numbers(study: pd.DataFrame) -> None:
+    small = study.copy()
+    small["kl"] *= 0.01
+    assert frontier(make_curves(small, 20), "kl").axes[0].get_xscale() == "linear"
+    axes = frontier(make_curves(study, 20), "kl").axes[0]
+    axes.figure.canvas.draw()
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "0.03", "0.1", "0.3", "1"]
+
+
+def test_studies_with_nothing_to_draw_make_empty_figures(study: pd.DataFrame) -> None:
+    untrained = study[study["method"] == "sft"]
+    for figure in (frontier(make_curves(untrained, 20)), training_curves(untrained, {})):
+        assert figure.axes[0].get_title() == "no methods"
+    failed = learned(study)
+    failed.loc[failed["method"] == "slic", "failed"] = "diverged"
+    best = dict.fromkeys(KEPT, 0.1) | {"slic": math.nan}
+    figure = training_curves(failed, best)
+    assert legend_texts(figure.axes[-1]) == ["sigmoid-reverse_kl", "ipo"]
+
+
+def test_a_held_out_loss_that_is_nan_is_not_the_lowest(study: pd.DataFrame) -> None:
+    frame = learned(study)
+    for index in frame[frame["method"] == "ipo"].index:
+        frame.at[index, "held_out_losses"] = [2.0, 1.0, math.nan]
+    figure = training_curves(frame, dict.fromkeys(KEPT, 0.1))
+    colour = method_look("ipo").colour
+    (dot,) = [
+        line
+        for line in figure.axes[1].lines
+        if line.get_marker() == "o" and line.get_color() == colour
+    ]
+    assert list(dot.get_xdata()) == [2]
