@@ -40,7 +40,8 @@ class Material:
 
 def results(summary: Summary) -> dict[str, str]:
     r"""Return the values of \result{name} in A3.tex, as LaTeX, as far as the run has them."""
-    made = {
+    made = {"profile": latex.escape(str(summary.get("profile", latex.NO_NUMBER)))}
+    made |= {
         f"{name}-{measure}": latex.number(summary[key][measure])
         for key, name in (("baseline", "original"), ("reinforce", "reinforce"))
         for measure in ("reward", "naturalness")

@@ -37,6 +37,7 @@ def test_numbers_have_names() -> None:
     summary = example_summary()
     divergences = summary["kl"][0]["kl_divergences"]
     assert results(summary) == {
+        "profile": "tiny",
         "original-reward": "0.487",
         "original-naturalness": "0.997",
         "reinforce-reward": "0.963",
@@ -64,7 +65,7 @@ def test_numbers_that_a_run_has_not_are_left_out() -> None:
     summary = example_summary()
     del summary["kl"][0]
     assert not [name for name in results(summary) if "penalty" in name]
-    assert results({"seconds": {}, "settings": {}, "dpo": []}) == {}
+    assert results({"profile": "my_own", "dpo": []}) == {"profile": r"my\_{}own"}
     assert results(without_naturalness(example_summary()))["original-naturalness"] == "--"
 
 
