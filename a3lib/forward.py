@@ -59,5 +59,5 @@ def hidden_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Ten
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Return the values in float32, or as they are where they are more precise."""
+    """Return the values in float32, or as they are where they are more precise: same shape."""
     return values if values.dtype == torch.float64 else values.float()

@@ -17,7 +17,7 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 
 def select_tokens(values: Tensor, tokens: Tensor) -> Tensor:
-    """Pick the entry of each token: values (..., V), tokens (...) -> (...)."""
+    """Pick the entry, log-probability or logit, of each token: (..., V), (...) -> (...)."""
     return values.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 

@@ -61,7 +61,8 @@ def kl_divergence(log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor) 
 def exp_minus_1(exponent: Tensor) -> Tensor:
     """Return exp(x) - 1 without cancellation near 0 and with the slope exp(x) everywhere.
 
-    torch.expm1's own slope is expm1(x) + 1, which in float32 is 0 below -17.
+    A pure number in, one of the same shape out. torch.expm1's own slope is expm1(x) + 1, which in
+    float32 is 0 below -17.
     """
     return torch.where(exponent > -1, exponent.clamp(min=-1).expm1(), exponent.exp() - 1)
 
@@ -69,7 +70,8 @@ def exp_minus_1(exponent: Tensor) -> Tensor:
 def continued_exp(exponent: Tensor, function: Callable[[Tensor], Tensor] = torch.exp) -> Tensor:
     """Return exp(x), or `exp_minus_1`, continued as a straight line below -40 and above 5.
 
-    Value and slope are continuous, and the slope is never 0 and never overflows. Same shape.
+    A pure number in, one of the same shape out. Value and slope are continuous, and the slope is
+    never 0 and never overflows.
     """
     # No gradient flows through clamp outside, so there the slope is that of the last factor.
     exact = exponent.clamp(LOWEST_EXPONENT, HIGHEST_EXPONENT)
@@ -121,7 +123,11 @@ def divergence_score(log_ratio: Tensor, divergence: str, alpha: float | None = N
 
 
 def initial_slope(divergence: str) -> float:
-    """Return s'(0), by which beta is divided to compare divergences at equal initial gradient."""
+    """Return s'(0), by which beta is divided to compare divergences at equal initial gradient.
+
+    A pure number: the slope of `divergence_score` in the log-ratio. Raises ValueError for an
+    unknown divergence.
+    """
     check_divergence_name(divergence)
     return 0.5 if divergence == "jensen_shannon" else 1.0
 
@@ -129,6 +135,7 @@ def initial_slope(divergence: str) -> float:
 def beyond_threshold(log_ratio: Tensor, divergence: str, alpha: float | None = None) -> Tensor:
     """Say of each log-ratio whether its score grows as the line and no more as exp: bool.
 
+    log_ratio of any shape, in nats; the result has the same shape.
     Always False for reverse KL and Jensen-Shannon, whose scores have no growing exponential.
     """
     check_divergence(divergence, alpha)

@@ -7,7 +7,7 @@ PAIRINGS = ("first_round", "final")
 
 
 def check_rewards(rewards: Tensor, dimensions: int) -> None:
-    """Raise ValueError unless the rewards have so many dimensions and are all numbers."""
+    """Raise ValueError unless the rewards, of any shape, have so many dimensions and no NaN."""
     if rewards.ndim != dimensions:
         raise ValueError(
             f"rewards have shape {tuple(rewards.shape)}; give {dimensions} dimension(s)."
@@ -109,7 +109,7 @@ def rejection_pairs(
 
 
 def acceptance_probability(rewards: Tensor, beta: float) -> Tensor:
-    """Return exp((r - M) / beta), the first round's chance of each candidate, (..., K)."""
+    """Return exp((r - M) / beta) in [0, 1], each candidate's chance in the first round, (..., K)."""
     return ((rewards - rewards.amax(dim=-1, keepdim=True)) / beta).exp()
 
 

@@ -44,7 +44,10 @@ def shown(value: Any) -> str:
 
 
 def execute(arguments: argparse.Namespace) -> str:
-    """Carry out the command `study` and return what to print."""
+    """Carry out the command `study` and return what to print.
+
+    Raises InputError for a setting that makes no sense.
+    """
     chosen = {field.name: getattr(arguments, field.name) for field in fields(Study)}
     chosen = {key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()}
     settings = get_study(arguments.profile, debug=arguments.debug, **chosen)

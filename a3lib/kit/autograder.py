@@ -113,7 +113,10 @@ def write_autograder(file: Path, positions: str, seconds: float) -> str:
 
 
 def autograder_contents(project: Path, positions: str, seconds: float) -> dict[str, bytes]:
-    """Return the autograder's files by their path in the zip."""
+    """Return the autograder's files by their path in the zip.
+
+    Raises InputError where a file of the course's copy is missing.
+    """
     for name in ("requirements.txt", "constraints.txt"):
         if not (project / name).is_file():
             raise InputError(f"There is no {name} in {str(project)!r}; use the course's own copy.")

@@ -162,6 +162,7 @@ class Child:
                 raise Ended from problem
 
     def receive_frame(self, deadline: float) -> tuple[str, bytes]:
+        """Return the kind and the payload of the next answer; the deadline is a monotonic time."""
         header = self._receive(HEADER.size, deadline)
         kind, length = read_header(header, self._number, self._limits.answer_bytes)
         return kind, self._receive(length, deadline)

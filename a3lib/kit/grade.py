@@ -125,6 +125,8 @@ def grade_all(files: Sequence[Path], out: Path, settings: Settings, workers: int
     """Grade every submission that is not graded yet, write the grade book, and say what it says.
 
     Ctrl-C ends it with status 130 and leaves the grade book of what is graded.
+
+    Raises InputError where `out` is a file.
     """
     found, passed_over = find_submissions(files)
     checks = all_checks()

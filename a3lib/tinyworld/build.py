@@ -91,7 +91,7 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
 
 
 def shuffled_batches(rows: int, batch_size: int, steps: int) -> Iterator[Tensor]:
-    """Yield `steps` batches of row numbers, going round the data as often as needed."""
+    """Yield `steps` batches of row numbers, (B,), going round the data if need be."""
     order = torch.randperm(rows)
     for step in range(steps):
         start = step * batch_size % (rows - batch_size)
@@ -228,7 +228,10 @@ def accuracy(probabilities: Tensor, labels: Tensor) -> float:
 def calibration_bins(
     probabilities: Tensor, labels: Tensor, bins: int = 5
 ) -> list[tuple[float, float, int]]:
-    """Return (mean forecast, share positive, count) of each bin of equal width that has texts."""
+    """Return (mean forecast, share positive, count) of each bin of equal width that has texts.
+
+    probabilities and labels are (B,).
+    """
     index = (probabilities * bins).long().clamp(max=bins - 1)
     rows = []
     for b in range(bins):

@@ -27,7 +27,11 @@ GENERATED, PREDICTED = range(SEED, LENGTH), range(1, LENGTH)
 
 
 def reinforce_value(ids: Tensor, rewards: Tensor, scores: Tensor, columns: range) -> Tensor:
-    """Return the mean over texts of -reward times the sum of log p: handout, section 2."""
+    """Return the mean over texts of -reward times the sum of log p, a scalar.
+
+    ids (B, T), rewards (B,), scores (B, T, V); `columns` are the completion's. Source: handout,
+    section 2.
+    """
     return -(rewards * picked(scores, ids, columns).sum(dim=1)).mean()
 
 

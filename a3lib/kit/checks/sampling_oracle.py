@@ -47,7 +47,7 @@ def classify(texts: list[str], seen: bool = True) -> Tensor:
 
 @cache
 def rewards_of(texts: tuple[str, ...]) -> Tensor:
-    """Return P(positive) of each text."""
+    """Return P(positive) of each text, (len(texts),)."""
     return classify([*texts]).softmax(dim=-1)[:, 1]
 
 

@@ -83,7 +83,7 @@ def seeds_of(inputs: dict[str, Any]) -> list[list[int]]:
 
 
 def statistics(tokens: Tensor, inputs: dict[str, Any]) -> Answers:
-    """Return how many tokens the policy never says, and how often it said which."""
+    """Return how many of the tokens (B, T) the policy never says, and how often it said which."""
     drawn = tokens[:, inputs.get("sizes", {}).get("seed_token_length", 10) :].flatten()
     said = torch.tensor([token for token, _ in inputs.get("logits", [])])
     foreign = {"foreign_tokens": float((~torch.isin(drawn, said)).sum())}

@@ -35,7 +35,7 @@ def reward_stand_in(rewards: dict[str, float], ending: str = ".") -> Callable[..
 
 
 def slope_stand_in(model: Any, size: float, vectors: bool) -> Tensor:
-    """Return a loss of value `size` whose gradient is `size` in all matrices, or in all vectors."""
+    """Return a scalar loss of value `size` whose gradient is `size` in all matrices, or vectors."""
     of = [parameter for parameter in model.parameters() if (parameter.dim() == 1) == vectors]
     total = torch.stack([parameter.sum() for parameter in of]).sum()
     return size * (total - total.detach() + 1.0)
@@ -47,7 +47,7 @@ def evaluate_stand_in(*tools: Any, **more: Any) -> dict[str, Any]:
 
 
 def not_asked(*arguments: Any, **more: Any) -> Tensor:
-    """Take the place of compute_kl_divergence where no penalty was asked for."""
+    """Take the place of compute_kl_divergence, a scalar, where no penalty was asked for."""
     return torch.zeros(())
 
 
@@ -92,7 +92,7 @@ def train_stand_ins(namespace: dict[str, Any], inputs: dict[str, Any]) -> dict[s
 
 
 def in_the_form_of(own: Any, loss: Tensor, rows: int) -> Any:
-    """Return a loss as the student's own function does: a number, one a pair, or a tuple."""
+    """Return a scalar loss as the student's function does: a number, one a pair, or a tuple."""
     if isinstance(own, tuple) and own:
         return (in_the_form_of(own[0], loss, rows), *own[1:])
     return loss.expand(rows) if isinstance(own, Tensor) and own.shape == (rows,) else loss

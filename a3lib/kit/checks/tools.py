@@ -82,14 +82,14 @@ def numbers(values: Any) -> Any:
 
 
 def scalar(loss: Any) -> Tensor:
-    """Return a loss as a tensor of no dimension: of a tuple the first, of one a row the mean."""
+    """Return a loss as a scalar tensor: of a tuple the first, of one a row the mean."""
     loss = loss[0] if isinstance(loss, tuple) else loss
     loss = loss if isinstance(loss, Tensor) else torch.as_tensor(loss)
     return loss.mean() if loss.dim() else loss
 
 
 def gradients(loss: Tensor, leaves: list[Tensor]) -> list[Tensor]:
-    """Return the gradient of each leaf, zeros where the loss does not depend on it."""
+    """Return each leaf's gradient, zeros where the scalar loss does not depend on it."""
     if not loss.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
     found = torch.autograd.grad(loss, leaves, allow_unused=True, retain_graph=True)
@@ -97,12 +97,12 @@ def gradients(loss: Tensor, leaves: list[Tensor]) -> list[Tensor]:
 
 
 def projections(parts: list[Tensor]) -> list[float]:
-    """Return a long vector, given in parts, along a few fixed directions."""
+    """Return a long vector, given in parts of any shape, along a few fixed directions."""
     whole = torch.cat([part.detach().flatten().double() for part in parts])
     directions = world.noise(DIRECTIONS, len(whole), seed=7)
     return numbers(directions @ whole)
 
 
 def parameter_gradients(loss: Tensor, model: PreTrainedModel) -> list[float]:
-    """Return the gradient of a loss in the model's parameters, along a few fixed directions."""
+    """Return a scalar loss's gradient in the model's parameters, along a few fixed directions."""
     return projections(gradients(loss, list(model.parameters())))

@@ -48,7 +48,7 @@ class Steps:
 
 
 def mean_of(parts: list[Tensor]) -> float:
-    """Return the mean of all numbers in some tensors, and 0 where there are none."""
+    """Return the mean of all numbers in tensors of any shape, and 0 where there are none."""
     return float(torch.cat([part.flatten() for part in parts]).double().mean()) if parts else 0.0
 
 
@@ -93,7 +93,7 @@ def setting(namespace: dict[str, Any], inputs: dict[str, Any]) -> Iterator[tuple
 
 
 def flat_weights(model: Any) -> Tensor:
-    """Return all parameters of a model as one vector."""
+    """Return all N parameters of a model as one vector, (N,)."""
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
@@ -110,7 +110,7 @@ def history_of(found: dict[str, Any], key: str) -> Answers:
 
 
 def first_weights(steps: Steps) -> Tensor:
-    """Return the weights before the first step, and none where there was no step."""
+    """Return the weights (N,) before the first step, and (0,) where there was no step."""
     return steps.weights[0] if steps.weights else torch.zeros(0)
 
 

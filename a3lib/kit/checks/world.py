@@ -26,7 +26,7 @@ NEVER = -60.0
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
-    """Return numbers of mean 0 and variance 1 from a formula, the same everywhere, in float64."""
+    """Return numbers of mean 0 and variance 1 from a formula, of any shape, in float64."""
     count = torch.Size(shape).numel()
     angle = torch.arange(count, dtype=torch.float64) * 12.9898 + (seed + 1) * 78.233
     return ((angle.sin() * 43758.5453).frac().abs() - 0.5).mul(12**0.5).reshape(shape)
