@@ -35,7 +35,7 @@ HOSTILE = (
     "\U0001f600" * 500,
     "\u4f60" * 500,
     "\u0301" * 500,
-    HEBREW * 200,
+    HEBREW * 20,
     "#" * 500,
     "",
     " ",
@@ -264,14 +264,15 @@ def test_hostile_texts_are_in_the_pdf(engine: str, tmp_path: Path) -> None:
         *(r"\input{/etc/passwd} \end{document} \write18{id} \catcode`\%=12 ^^5cinput ^^M",),
         *("a % b $x$ # & _ ^ ~ {} { } }", "\"double\" 'single' `back`", "-- --- << >> ,,"),
         *("caf\u00e9 na\u00efve \u0141\u00f3d\u017a", "[2cm] first", "* star", "THE END"),
-        *("flower \u2018q\u2019 \u201cd\u201d \u2013 \u2014", "\u20ac \u00bd", "(no text)"),
+        *("flower \u2018q\u2019 \u201cd\u201d \u2013 \u2014", "\u20ac", "(no text)"),
         # Boxes: control characters, a lone surrogate, a bidi override, a zero-width space.
         *("001B", "0085", "D800", "202E", "200B", "2066"),
     ):
         assert shown in flat
     assert flat.count("x" * 50) >= 2 * 5000 // 100
     if engine == "lualatex" and "DejaVuSans" in made.log:
-        assert HEBREW in text
+        assert text.count(HEBREW) >= 6
+        assert "0627" not in text
         assert "\u0440\u0443\u0441\u0441\u043a\u0438\u0439" in text
     if engine == "pdflatex":
         assert "05E905DC05D505DD" in re.sub(r"\s", "", text)
