@@ -1,12 +1,14 @@
 """HTML from templates: everything that is put into one is escaped and safe to write as UTF-8."""
 
-import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.markers import MarkerStyle
 
 from a3lib.plots import Look
 
@@ -22,21 +24,10 @@ FIRST_PICTURE, PICTURE_OF_DELETE = 0x2400, "\u2421"
 
 # Lengths of dashes and gaps in pixels for matplotlib's names of line styles.
 DASHES = {"-": "none", "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}
-# Matplotlib's markers as paths in a square from -6 to 6.
-MARKER_PATHS = {
-    "o": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z",
-    "8": "M-2-4H2L4-2V2L2 4H-2L-4 2V-2Z",
-    "s": "M-4-4H4V4H-4Z",
-    "D": "M0-5L5 0 0 5-5 0Z",
-    "^": "M0-5L5 4H-5Z",
-    "v": "M0 5L5-4H-5Z",
-    "h": "M0-5L4.3-2.5V2.5L0 5-4.3 2.5V-2.5Z",
-    "H": "M-5 0L-2.5-4.3H2.5L5 0 2.5 4.3H-2.5Z",
-    "p": "M0-5L4.8-1.5 2.9 4H-2.9L-4.8-1.5Z",
-    "P": "M-2-5H2V-2H5V2H2V5H-2V2H-5V-2H-2Z",
-    "X": "M-5-3L-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0Z",
-    "*": "M0-6L1.5-2H5.7L2.3.7 3.5 5 0 2.4-3.5 5-2.3.7-5.7-2H-1.5Z",
-}
+# A disc as an SVG path is two arcs; matplotlib's own has dozens of corners.
+DISC = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z"
+# How much larger than matplotlib's unit markers are drawn, in a square from -6 to 6.
+MARKER_SIZE = 9.5
 
 
 def clean(text: str) -> str:
@@ -52,9 +43,11 @@ def clean(text: str) -> str:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, or None for everything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+    """Return a number of a size that can be drawn, or None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # No figure is so large; and a whole number can be too large for a float.
+    return float(value) if abs(value) < 1e300 else None
 
 
 def decimals(value: Any, digits: int = 3) -> str:
@@ -70,9 +63,18 @@ def dashes(look: Look) -> str:
     return " ".join(f"{1.5 * length:g}" for length in look.style[1])
 
 
+@cache
 def marker_path(look: Look) -> str:
     """Return a look's marker as the path of an SVG whose origin is the marker's middle."""
-    return MARKER_PATHS.get(look.marker, MARKER_PATHS["o"])
+    if look.marker == "o":
+        return DISC
+    style = MarkerStyle(look.marker)
+    outline = style.get_path().transformed(style.get_transform())
+    polygons = [MARKER_SIZE * np.asarray(corners)[:-1] for corners in outline.to_polygons()]
+    # SVG counts downwards.
+    return "".join(
+        "M" + "L".join(f"{x:.1f} {-y:.1f}" for x, y in corners) + "Z" for corners in polygons
+    )
 
 
 def finished(value: Any) -> Any:

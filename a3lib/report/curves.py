@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from a3lib.frontier import groups_of
-from a3lib.plots import COLOURS, REWARD_MARKS, Look, look_of
-from a3lib.plots.looks import MARKERS, STYLES
+from a3lib.plots import REWARD_MARKS
+from a3lib.plots.looks import looks_for
+from a3lib.plots.study import method_looks
 from a3lib.profiles import REINFORCE, dpo_name, kl_name
 from a3lib.report.charts import Chart, Line, as_values
 
@@ -34,7 +35,8 @@ def named_curves(summary: Mapping[str, Any], key: str) -> dict[str, Sequence[Any
 def make_chart(key: str, curves: Mapping[str, Sequence[Any]], **others: Any) -> Chart:
     """Return a chart of a value a training step, from step 1 on, of models by name."""
     length = max(len(values) for values in curves.values())
-    lines = (Line(name, look_of(name), as_values(v, length)) for name, v in curves.items())
+    looks = looks_for(curves)
+    lines = (Line(name, looks[name], as_values(v, length)) for name, v in curves.items())
     return Chart(key, steps=tuple(range(1, length + 1)), lines=tuple(lines), **others)
 
 
@@ -72,13 +74,6 @@ def run_charts(summary: Mapping[str, Any]) -> list[Chart]:
     return charts
 
 
-def method_look(place: int) -> Look:
-    """Return the look of a study's method by its place in its group, as the figures have it."""
-    return Look(
-        COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)], MARKERS[place % len(MARKERS)]
-    )
-
-
 def held_out_curve(runs: pd.DataFrame, method: str, beta: float) -> tuple[list[int], list[float]]:
     """Return the steps and the mean over seeds of a method's held-out loss over its start."""
     tried = runs[(runs["method"] == method) & np.isclose(runs["beta"], beta, rtol=1e-9)]
@@ -100,8 +95,8 @@ def study_charts(file: Path, best: Sequence[Mapping[str, Any]]) -> list[Chart]:
         found = {method: held_out_curve(runs, method, betas[method]) for method in methods}
         steps = max((steps for steps, _ in found.values()), key=len)
         lines = tuple(
-            Line(method, method_look(place), as_values(values, len(steps)))
-            for place, (method, (_, values)) in enumerate(found.items())
+            Line(method, look, as_values(found[method][1], len(steps)))
+            for method, look in method_looks(methods).items()
         )
         chart = Chart(
             key=title.replace(" ", "-"),

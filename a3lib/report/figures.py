@@ -9,6 +9,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 # A caption, and what is on the figure, by its file's name without "study_".
 TEXTS = {
+    "results_overview": (
+        "All models of the run in one picture",
+        "Scatter plot: each model with its name, its mean test reward over the naturalness of its "
+        "texts, or in a row of its own where naturalness was not measured.",
+    ),
     "baseline_rewards": (
         "Rewards of the original model",
         "Histogram: how many test reviews got which reward, from 0 to 1, from the original model; "
