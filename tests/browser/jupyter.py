@@ -23,7 +23,9 @@ USER_SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 # What must not reach the server and its kernels from the shell that started the tests.
-UNWANTED_VARIABLE = re.compile(r"(JUPYTER|JPY_|IPY|A3_|MPLBACKEND|PYTHONPATH|PYTEST_).*|.*_proxy", re.I)
+UNWANTED_VARIABLE = re.compile(
+    r"(JUPYTER|JPY_|IPY|A3_|MPLBACKEND|PYTHONPATH|PYTEST_).*|.*_proxy", re.I
+)
 
 
 def free_port() -> int:
@@ -37,7 +39,7 @@ def write_user_settings(configuration: Path) -> None:
     """Write `USER_SETTINGS` where JupyterLab keeps what a user chose in its settings editor."""
     for name, settings in USER_SETTINGS.items():
         file = configuration / f"lab/user-settings/@jupyterlab/{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings), encoding="utf-8")
 
 

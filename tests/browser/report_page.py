@@ -84,7 +84,5 @@ def brightness(page: "Page") -> float:
 def sideways(page: "Page") -> int:
     """Return by how many pixels the page is wider than the screen."""
     return int(
-        page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     )

@@ -1,5 +1,6 @@
 """A3.ipynb in a real browser: a person opens JupyterLab and chooses Run > Run All Cells."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import nbformat
 import pytest
-from browser.chromium import SECONDS, refuse_the_internet
+from browser.chromium import SECONDS, need_module, refuse_the_internet
 from browser.jupyter import running_jupyterlab
 from browser.notebook_page import (
     CELL,
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 SETTING, TINY_DEBUG = 'PROFILE, DEBUG = "auto", False', 'PROFILE, DEBUG = "tiny", True'
 SCREEN = {"width": 1400, "height": 1000}
 RESULTS = "runs/notebook-tiny"
+SECTIONS_WITH_A_PLAYGROUND = 4
 
 
 class Lab(NamedTuple):
@@ -107,7 +109,9 @@ def test_the_saved_notebook_holds_every_result(notebook: Executed, lab: Lab) -> 
 
 def test_each_progress_bar_is_one_line_that_comes_to_its_end(notebook: Executed) -> None:
     bars = [line for line in printed_lines(notebook.page) if "%|" in line]
-    assert [line for line in bars if ": 100%|" not in line or "it/s" not in line] == []
+    # A slow machine has seconds an item for items a second.
+    ended = [line for line in bars if re.search(r": 100%\|.*(it/s|s/it)", line)]
+    assert bars == ended
     for name in ("evaluate", "REINFORCE, alpha = 0", "reference", "DPO, beta = 0.5"):
         assert any(line.startswith(f"{name}: 100%|") for line in bars), name
 
@@ -121,9 +125,7 @@ def test_every_saved_figure_is_drawn(notebook: Executed, figures: list[Path]) ->
 def test_five_examples_of_every_model_are_shown(notebook: Executed) -> None:
     profile = get_profile("tiny")
     for name in model_names(profile.alphas, profile.betas):
-        table = notebook.page.locator(
-            f"{CELL} table:has(caption:text-is({name!r})) tbody tr"
-        )
+        table = notebook.page.locator(f"{CELL} table:has(caption:text-is({name!r})) tbody tr")
         assert table.count() == 5, name
 
 
@@ -147,26 +149,29 @@ def test_nothing_is_asked_of_the_internet(notebook: Executed) -> None:
     assert notebook.refused == []
 
 
-def test_a_playground_goes_on_from_typed_words(notebook: Executed, pictures: Path) -> None:
-    page = notebook.page
-    buttons = page.locator(CELL).get_by_role("button", name="Continue")
-    assert buttons.count() >= 1
-    for number, button in enumerate(buttons.all()):
-        cell = page.locator(CELL).filter(has=button)
-        start = f"My {number + 2} friends and I saw this movie"
+def test_every_playground_goes_on_from_typed_words(notebook: Executed, pictures: Path) -> None:
+    need_module("ipywidgets")
+    from playwright.sync_api import expect
+
+    playgrounds = notebook.page.locator(CELL).filter(
+        has=notebook.page.get_by_role("button", name="Continue")
+    )
+    assert playgrounds.count() == SECTIONS_WITH_A_PLAYGROUND
+    for number, cell in enumerate(playgrounds.all(), start=1):
+        models = cell.locator(".a3-samples tr[data-model]").count()
+        start = f"My {number + 1} friends and I saw"
         cell.get_by_label("Start of a review:").fill(start)
-        button.click()
+        cell.get_by_role("button", name="Continue").click()
         table = cell.locator(".a3-samples table").filter(has_text=start)
         table.wait_for(timeout=60 * SECONDS)
-        assert table.locator("tr[data-model]").count() >= 1
-        assert cell.locator(".a3-samples table").count() == 1
+        assert table.locator("tr[data-model]").count() == models >= 1
+        # The table of the words before makes room.
+        expect(cell.locator(".a3-samples table")).to_have_count(1)
         cell.screenshot(path=pictures / f"playground-{number}.png")
-    assert failures_and_warnings(page) == []
+    assert failures_and_warnings(notebook.page) == []
 
 
-def test_a_cell_that_fails_is_noticed(
-    chromium: "Browser", lab: Lab, tmp_path: Path
-) -> None:
+def test_a_cell_that_fails_is_noticed(chromium: "Browser", lab: Lab, tmp_path: Path) -> None:
     sources = ("import sys; print('no harm', file=sys.stderr)", "1 / 0", "print('never')")
     failing = new_notebook(cells=[new_code_cell(source) for source in sources])
     failing.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}

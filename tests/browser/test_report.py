@@ -11,7 +11,6 @@ import matplotlib
 import pytest
 from browser.chromium import need_module
 from browser.report_page import (
-    DESKTOP,
     PHONE,
     SHOWN_ROWS,
     Report,
@@ -267,7 +266,9 @@ def test_the_keyboard_reaches_everything_and_enter_sorts(page: "Page") -> None:
     reached = set()
     for _ in range(80):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.sort"))
+        reached.add(
+            page.evaluate("document.activeElement.id || document.activeElement.dataset.sort")
+        )
     wanted = {"theme", "prompt", "previous-prompt", "next-prompt", "filter-text"}
     assert wanted | {"model", "reward", "kl"} <= reached
     while page.evaluate("document.activeElement.dataset.sort") != "reward":
