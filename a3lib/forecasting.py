@@ -97,7 +97,7 @@ def read_forecasts(file: str | Path) -> list[Forecast]:
                 keep_default_na=False,
                 index_col=False,
                 skip_blank_lines=False,
-                encoding="utf-8-sig",
+                encoding="utf-8",
                 compression=None,
             )
     except FileNotFoundError as error:

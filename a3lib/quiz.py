@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
@@ -25,8 +25,8 @@ class Quiz:
 
     model_name: str
     prompts: tuple[str, ...]
-    completions: tuple[str, ...] = field(repr=False)
-    rewards: tuple[float, ...] = field(repr=False)
+    completions: tuple[str, ...]
+    rewards: tuple[float, ...]
 
     @property
     def task(self) -> str:

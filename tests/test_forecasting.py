@@ -92,6 +92,11 @@ def test_certain_answers_cost_a_finite_amount_and_are_counted() -> None:
     assert scores.brier == pytest.approx(2 / 6, abs=1e-6)
 
 
+def test_what_happened_and_what_was_certain_is_counted_and_not_the_contrary() -> None:
+    scores = score(forecasts_of((1, True), (1, True), (0, True), (0.2, False), (0.7, True)))
+    assert (scores.base_rate, scores.certain, scores.certain_and_wrong) == (0.8, 3, 1)
+
+
 def test_one_answer_has_no_standard_error_and_none_has_no_scores() -> None:
     assert score(BY_HAND[:1]).log_loss_error is None
     with pytest.raises(InputError, match="no forecasts to score; give at least one"):
@@ -269,6 +274,7 @@ def test_wilson_intervals_of_known_shares() -> None:
     assert wilson_interval(8, 10) == pytest.approx((0.49015685, 0.94331905), abs=1e-8)
     # None of 10: from 0 to z^2 / (10 + z^2) = 3.8416 / 13.8416.
     assert wilson_interval(0, 10) == pytest.approx((0, 0.27754017), abs=1e-8)
+    assert all(wilson_interval(0, count)[0] >= 0 for count in range(1, 300))
     assert wilson_interval(10, 10) == pytest.approx((0.72245983, 1), abs=1e-8)
 
 
