@@ -44,6 +44,14 @@ def opened(browser: "Browser", file: Path, **options: Any) -> Iterator[Report]:
         yield report
 
 
+def draw_all_figures(page: "Page") -> None:
+    """Scroll to each picture, which waits until it is in sight, and see that it can be drawn."""
+    for picture in page.locator("#figures img").all():
+        picture.scroll_into_view_if_needed()
+        picture.evaluate("picture => picture.decode()")
+    page.evaluate("scrollTo(0, 0)")
+
+
 def values_shown(page: "Page", name: str) -> list[str]:
     """Return this data attribute of each row of samples that is shown, from the top."""
     return page.locator(SHOWN_ROWS).evaluate_all(

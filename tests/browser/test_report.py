@@ -16,6 +16,7 @@ from browser.report_page import (
     Report,
     brightness,
     count_told,
+    draw_all_figures,
     numbers_shown,
     opened,
     sideways,
@@ -27,7 +28,7 @@ from synthetic_runs import study_of
 
 from a3lib.findings import write_findings
 from a3lib.report import write_report
-from a3lib.samples import Samples, write_samples
+from a3lib.samples import Samples, first_samples, write_samples
 from a3lib.studies import get_study
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def run_report(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report whose prompts, completions and folder try to be part of the page."""
     folder = example_run(tmp_path_factory.mktemp("reports") / "<img src=x>", HOSTILE)
-    samples = example_samples(HOSTILE)
+    samples = first_samples(example_samples(HOSTILE), 3)
     write_samples(replace(samples, prompts=(HOSTILE,) * len(samples.prompts)), folder)
     return write_report(folder)
 
@@ -108,11 +109,7 @@ def test_the_page_is_one_file_and_asks_for_nothing_else(
 ) -> None:
     for name, file in reports.items():
         with opened(chromium, file) as found:
-            # Pictures wait until they are in sight.
-            found.page.locator("#settings").scroll_into_view_if_needed()
-            for picture in found.page.locator("#figures img").all():
-                picture.scroll_into_view_if_needed()
-                picture.evaluate("picture => picture.decode()")
+            draw_all_figures(found.page)
             asked = [url for url in found.requests if not url.startswith("data:")]
             assert (asked, found.complaints) == ([file.as_uri()], []), name
 
@@ -307,6 +304,7 @@ def test_no_text_breaks_out_of_the_page_or_its_width(
 ) -> None:
     with opened(chromium, reports[name], **LOOKS[look]) as found:
         page = found.page
+        draw_all_figures(page)
         page.screenshot(path=pictures / f"report-{name}-{look}.png", full_page=True)
         assert sideways(page) <= 0
         if name != "study":
@@ -318,9 +316,7 @@ def test_no_text_breaks_out_of_the_page_or_its_width(
         assert (found.dialogs, found.complaints) == ([], [])
 
 
-def test_without_script_everything_is_on_the_page(
-    chromium: "Browser", run_report: Path, pictures: Path
-) -> None:
+def test_without_script_everything_is_on_the_page(chromium: "Browser", run_report: Path) -> None:
     with opened(chromium, run_report, java_script_enabled=False) as found:
         assert found.page.locator("#samples tr[data-model] >> visible=true").count() == 180
         assert not found.page.locator("#theme").is_visible()
