@@ -159,7 +159,7 @@ TABLES: Mapping[str, Callable[[Summary], str | None]] = {
 def make_material(folder: Path, summary: Summary) -> Material:
     """Return what a run's folder gives to the write-up, and what is missing of it.
 
-    Raises InputError where a part of the summary is not what a run writes.
+    Raises InputError where a part of the summary or the samples is not what a run writes.
     """
     missing = [shown for key, shown in PARTS.items() if not summary.get(key)]
     try:
@@ -175,8 +175,7 @@ def make_material(folder: Path, summary: Summary) -> Material:
             files |= generations(samples, summary)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{str(folder / 'summary.json')!r} is not what a run writes ({error!r}); make the run "
-            "again."
+            f"What is in {str(folder)!r} is not what a run writes ({error!r}); make the run again."
         ) from error
     figures = whole_figures(folder)
     missing += [f"the figure {name}" for name in FIGURES if name not in figures]

@@ -193,5 +193,13 @@ def test_what_an_interrupted_run_lacks_is_said(tmp_path: Path) -> None:
 )
 def test_a_damaged_summary_is_one_sentence(tmp_path: Path, damage: dict[str, Any]) -> None:
     summary = json.loads(json.dumps(example_summary() | damage))
-    with pytest.raises(InputError, match=r"summary\.json' is not what a run writes \(.*\); make"):
+    with pytest.raises(InputError, match=r"is not what a run writes \(.*\); make the run"):
         make_material(tmp_path, summary)
+
+
+def test_samples_that_are_no_texts_are_one_sentence(tmp_path: Path) -> None:
+    rows = {"name": "original", "completions": [5], "rewards": [0.5], "kl": [None]}
+    text = json.dumps({"prompts": ["a"], "models": [rows]})
+    (tmp_path / "samples.json").write_text(text)
+    with pytest.raises(InputError, match=r"is not what a run writes \(AttributeError"):
+        make_material(tmp_path, example_summary())
