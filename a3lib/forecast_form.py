@@ -6,6 +6,7 @@ They need ipywidgets; without it each says how to give the answers in another wa
 import base64
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from types import ModuleType
@@ -23,10 +24,12 @@ from a3lib.forecasting import (
     parse_outcome,
     parse_probability,
     read_forecasts,
+    score,
     write_forecasts,
 )
 from a3lib.plots import calibration
 from a3lib.quiz import Quiz
+from a3lib.runs import Run
 from a3lib.tables import Table
 from a3lib.widgets import errors_shown_in, full_width, load_widgets, message_html
 
@@ -41,6 +44,16 @@ EXAMPLE = "0.7 or 70%"
 
 def keep_nothing(forecasts: list[Forecast], figure: Figure) -> None:
     """Take forecasts and their diagram and do nothing with them."""
+
+
+def keep_in(run: Run, key: str) -> Keep:
+    """Return a function that keeps scores in a run's summary, by this key, and their diagram."""
+
+    def keep(forecasts: list[Forecast], figure: Figure) -> None:
+        run.record(key, asdict(score(forecasts)))
+        run.figure(figure, f"{key}_calibration")
+
+    return keep
 
 
 def show_scores(forecasts: list[Forecast], table: Table, keep: Keep = keep_nothing) -> None:

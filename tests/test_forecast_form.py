@@ -1,5 +1,7 @@
 """Section 5's forms, filled in by code: what they keep, what they say, what they hide."""
 
+import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +15,18 @@ from widget_tools import labelled, page, without_labels
 
 from a3lib import forecast_form
 from a3lib.errors import InputError
-from a3lib.forecast_form import make_entry_form, make_quiz_form, show_entry, show_quiz
+from a3lib.forecast_form import (
+    keep_in,
+    make_entry_form,
+    make_quiz_form,
+    show_entry,
+    show_quiz,
+)
 from a3lib.forecasting import Forecast, read_forecasts, write_forecasts
+from a3lib.plots import calibration
+from a3lib.profiles import get_profile
 from a3lib.quiz import Quiz
+from a3lib.runs import Run
 
 QUIZ = Quiz("REINFORCE", ("This film", "I <b>saw</b>"), (" <shines>", " bores"), (0.9, 0.2))
 
@@ -233,3 +244,13 @@ def test_with_ipywidgets_the_forms_are_shown(
     show_quiz(QUIZ, [], file, kept)
     assert labelled(shown[0], "Question") and labelled(shown[1], "2. Your forecast")
     assert not file.exists() and kept.forecasts == []
+
+
+def test_scores_and_their_diagram_are_kept_in_the_run(tmp_path: Path) -> None:
+    run = Run(get_profile("tiny"), tmp_path)
+    forecasts = [Forecast("a", 0.8, True), Forecast("b", 0.5, False)]
+    keep_in(run, "forecast")(forecasts, calibration(forecasts))
+    kept = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["forecast"]
+    assert kept["count"] == 2
+    assert kept["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2)
+    assert (tmp_path / "figures/forecast_calibration.pdf").is_file()
