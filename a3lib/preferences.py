@@ -109,7 +109,7 @@ def rejection_pairs(
 
 
 def acceptance_probability(rewards: Tensor, beta: float) -> Tensor:
-    """Return exp((r - M) / beta) in [0, 1], each candidate's chance in the first round, (..., K)."""
+    """Return each candidate's chance in round one, exp((r - M) / beta), (..., K) in [0, 1]."""
     return ((rewards - rewards.amax(dim=-1, keepdim=True)) / beta).exp()
 
 
