@@ -89,6 +89,8 @@ def test_alphas_that_lie_close_keep_their_colours_and_differ_in_line_and_marker(
     names = [kl_name(alpha) for alpha in (0.08, 0.09, 0.1, 0.11)]
     looks = looks_for(names)
     assert [looks[name].colour for name in names] == [look_of(name).colour for name in names]
+    same = [kl_name(1e12), kl_name(1e13)]
+    assert {looks_for(same)[name].colour for name in same} == {look_of(same[0]).colour}
     assert len({look.style for look in looks.values()}) == 4
     assert len({look.marker for look in looks.values()}) == 4
 

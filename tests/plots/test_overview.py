@@ -1,8 +1,9 @@
 """The picture of a run's results: every model, each with its name, none on top of another."""
 
 import math
-from itertools import combinations
+from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -77,7 +78,15 @@ def test_labels_hide_neither_each_other_nor_a_marker_and_are_inside() -> None:
         assert frame.y0 <= box.y0 and box.y1 <= frame.y1
         for result in RESULTS:
             x, y = axes.transData.transform((result.naturalness, result.reward))
-            assert not box.overlaps(Bbox([(x - 4 * pixels, y - 4 * pixels), (x, y)]))
+            reach = 4 * pixels
+            assert not box.overlaps(Bbox([(x - reach, y - reach), (x + reach, y + reach)]))
+        # Nor the lines that join a method's models, nor the levels.
+        for line in axes.lines:
+            if len(line.get_xdata()) > 1:
+                corners = line.get_transform().transform(line.get_xydata())
+                for start, end in pairwise(corners):
+                    along = np.linspace(start, end, 200)
+                    assert not any(box.contains(x, y) for x, y in along)
 
 
 def test_a_label_without_a_line_is_nearest_to_its_own_point() -> None:
