@@ -94,6 +94,7 @@ def test_every_answer_is_in_the_file_at_once(entry: Any, file: Path) -> None:
     "answer, words",
     [
         (("", "0.5", "right"), "The question is empty; type a few words of it."),
+        (("  ", "0.5", "right"), "The question is empty; type a few words of it."),
         (("a", "70", "right"), "The forecast is 70; give a number from 0 to 1"),
         (("a", "<i>", "right"), "The forecast is &#x27;&lt;i&gt;&#x27;; give a number"),
         (("a", "", "right"), "The forecast is missing; give a number"),
@@ -138,7 +139,10 @@ def test_score_shows_scores_diagram_and_the_costliest(entry: Any, file: Path, ke
     labelled(entry, "Score").click()
     assert "no forecasts to score; give at least one" in page(entry)
     fill_in(entry, "Can it <spell>?", "0.8", "wrong")
+    labelled(entry, "Keep this answer").click()
+    assert "The question is empty" in page(entry)
     labelled(entry, "Score").click()
+    assert "The question is empty" not in page(entry) and "1 answer kept" in page(entry)
     # -ln 0.2 = 1.609
     for words in (
         "1.609",
