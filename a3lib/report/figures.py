@@ -60,9 +60,14 @@ TEXTS = {
         "Three rows of line charts over training steps, a column for each group of methods: "
         "held-out loss over its start, held-out pair accuracy, and gradient norm.",
     ),
-    "calibration": (
+    "forecast_calibration": (
         "Forecasts: calibration",
         "Calibration diagram: how often forecasts of a probability came true over that "
+        "probability, with the diagonal of perfect calibration.",
+    ),
+    "own_forecast_calibration": (
+        "Forecasts of the run's own models: calibration",
+        "Calibration diagram: how often forecasts of a positive text came true over their "
         "probability, with the diagonal of perfect calibration.",
     ),
 }

@@ -84,6 +84,7 @@ def run_context(summary: Mapping[str, Any], folder: Path, notices: list[str]) ->
         "without_samples": without,
         "model_names": [] if samples is None else [str(model.name) for model in samples.models],
         "forecast": named_values(summary.get("forecast")),
+        "own_forecast": named_values(summary.get("own_forecast")),
         "best": attempt(study, "The study of section 6", notices),
         "best_columns": BEST_COLUMNS,
     }

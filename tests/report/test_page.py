@@ -144,6 +144,7 @@ def test_every_curve_of_the_run_is_drawn_and_in_a_table(page: BeautifulSoup) -> 
     }
     for figure in page.select("#curves figure"):
         names = words(figure, ".legend li")
+        assert figure.select("path.raw")[0]["d"] != figure.select("path.line")[0]["d"]
         assert len(figure.select("path.line")) == len(figure.select("path.raw")) == len(names)
         assert words(figure, "details thead th") == ["step", *names]
         assert len(figure.select("details tbody tr")) == 40
@@ -280,7 +281,7 @@ def test_a_part_of_the_wrong_kind_never_raises(run: Path, key: str) -> None:
 
 def test_damaged_samples_and_pictures_are_said(run: Path) -> None:
     (run / "samples.json").write_text('{"prompts": [1], "models": [{}]}', encoding="utf-8")
-    (run / "figures" / "dpo_loss.png").write_bytes(b"GIF89a")
+    (run / "figures" / "dpo_loss.png").write_bytes(b"GIF89a" + bytes(100))
     page = read(write_report(run))
     assert "There are no samples to show." in " ".join(words(page, "#explorer p"))
     assert words(page, "#figures figure > p") == ["The file dpo_loss.png is damaged."]
@@ -291,13 +292,14 @@ def test_the_study_of_section_6_and_the_forecast_are_shown(run: Path) -> None:
     best = [{"method": "rso", "knob": 0.5, "reward": 0.75, "kl": None, "finite": True}]
 
     def change(summary: dict[str, Any]) -> None:
-        summary |= {"study": {"best": best}, "forecast": {"accuracy": 0.5, "count": 4}}
+        summary |= {"study": {"best": best}, "forecast": {"accuracy": 0.5}}
+        summary["own_forecast"] = {"brier": 0.25}
 
     page = changed(run, change)
     assert words(page, "#study tbody th") == ["rso"]
     cells = words(page, "#study tbody td")
     assert cells[:2] == ["0.5", "0.750"] and cells[-1] == "yes" and DASH in cells
-    assert words(page, "#forecast tbody td") == ["0.5", "4"]
+    assert words(page, "#forecast tbody td") == ["0.5", "0.25"]
 
 
 def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
