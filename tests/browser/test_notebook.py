@@ -136,13 +136,13 @@ def test_one_table_holds_every_model_side_by_side(notebook: Executed) -> None:
         assert row.count() >= 3, name
 
 
-def test_the_last_cells_say_where_results_are_and_write_the_script(
-    notebook: Executed, lab: Lab
-) -> None:
+def test_the_last_cells_write_the_report_and_the_script(notebook: Executed, lab: Lab) -> None:
+    report = f"{RESULTS}/report.html"
+    assert (lab.folder / report).is_file()
     assert "def train_DPO(" in (lab.folder / "A3.py").read_text(encoding="utf-8")
     printed = "\n".join(printed_lines(notebook.page))
-    assert f"Figures and summary.json are in {RESULTS}" in printed
-    assert "A3.py" in printed and "not implemented" not in printed.split("All results")[-1]
+    assert f"summary.json are in {RESULTS}" in printed and report in printed
+    assert "A3.py" in printed
 
 
 def test_nothing_is_asked_of_the_internet(notebook: Executed) -> None:
