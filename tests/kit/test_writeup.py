@@ -70,7 +70,8 @@ def test_the_newest_run_is_taken_and_no_study(tmp_path: Path) -> None:
         file = Path(f"runs/{name}/summary.json")
         file.parent.mkdir(parents=True)
         file.write_text(text)
-        os.utime(file, (10**9 - (name == "old"),) * 2)
+        # What is no run is newer than all runs.
+        os.utime(file, (10**9 + {"new": 0, "old": -1}.get(name, 1),) * 2)
     assert find_run(None)[0] == Path("runs/new")
     os.utime("runs/old/summary.json")
     assert find_run(None) == (Path("runs/old"), {"settings": {}, "seconds": {"old": 1}})
@@ -174,10 +175,9 @@ def test_a_folder_whose_making_was_interrupted_is_ours(monkeypatch: pytest.Monke
         write(file, content, remedy)
 
     files = {"alpha_table.tex": b"a", "numbers.tex": b"n"}
-    monkeypatch.setattr(writeup, "write_at_once", stop_at_the_second)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(writeup, "write_at_once", stop_at_the_second)
         write_generated(Path("paper"), files)
-    monkeypatch.undo()
     write_generated(Path("paper"), files)
     assert Path("paper/generated/alpha_table.tex").read_bytes() == b"a"
 
@@ -206,8 +206,8 @@ def test_the_zip_holds_what_overleaf_needs(run: Path, tmp_path: Path, without_la
 
 def fake_typeset(engine: str, document: Path) -> Typeset:
     """LuaLaTeX finds an error, pdfLaTeX none."""
-    if engine == "lualatex":
-        raise InputError("lualatex's error")
+    if engine != "pdflatex":
+        raise InputError(f"{engine}'s error")
     return Typeset(engine, b"pdf", (), "")
 
 
@@ -218,7 +218,7 @@ def test_the_other_program_is_tried_and_the_first_ones_error_is_told(
     assert make_pdf(tmp_path, ["lualatex", "pdflatex"]).engine == "pdflatex"
     assert (tmp_path / "A3.pdf").read_bytes() == b"pdf"
     with pytest.raises(InputError, match="lualatex's error"):
-        make_pdf(tmp_path, ["lualatex"])
+        make_pdf(tmp_path, ["lualatex", "another"])
 
 
 def pdf_text(file: Path) -> str:
