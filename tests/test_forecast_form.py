@@ -253,7 +253,9 @@ def test_with_ipywidgets_the_forms_are_shown(
 def test_scores_and_their_diagram_are_kept_in_the_run(tmp_path: Path) -> None:
     run = Run(get_profile("tiny"), tmp_path)
     forecasts = [Forecast("a", 0.8, True), Forecast("b", 0.5, False)]
-    keep_in(run, "forecast")(forecasts, calibration(forecasts))
+    figure = calibration(forecasts)
+    keep_in(run, "forecast")(forecasts, figure)
+    plt.close(figure)
     kept = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["forecast"]
     assert kept["count"] == 2
     assert kept["log_loss"] == pytest.approx(-(math.log(0.8) + math.log(0.5)) / 2)
