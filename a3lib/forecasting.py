@@ -7,7 +7,6 @@ forecaster who says what they believe (https://doi.org/10.1198/01621450600000143
 
 import csv
 import math
-import os
 import statistics
 import warnings
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from a3lib.errors import InputError
+from a3lib.files import write_at_once
 
 COLUMNS = ("question", "forecast", "outcome")
 OUTCOMES = dict.fromkeys(("1", "1.0", "true", "yes", "right", "correct"), True)
@@ -150,15 +150,7 @@ def write_forecasts(forecasts: Sequence[Forecast], file: str | Path) -> Path:
     text = pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(
         index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n"
     )
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(text.encode())
-        os.replace(part, path)
-    except OSError as error:
-        raise InputError(
-            f"{str(path)!r} cannot be written ({error.strerror}); give a file in a folder of yours."
-        ) from error
+    write_at_once(path, text.encode(), "give a file in a folder of yours")
     return path
 
 

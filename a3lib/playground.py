@@ -28,7 +28,7 @@ def read_start(start: str, tokenizer: PreTrainedTokenizerBase) -> tuple[str, int
             f"The start has {len(input_ids)} tokens; type fewer words, {LONGEST_START} tokens at "
             "most."
         )
-    return tokenizer.decode(input_ids, skip_special_tokens=True), len(input_ids)
+    return tokenizer.batch_decode([input_ids], skip_special_tokens=True)[0], len(input_ids)
 
 
 def continued(continue_start: Callable[[str], Samples], start: str) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from a3lib.plots import loss_over_time, save_figure
@@ -14,6 +15,7 @@ from a3lib.samples import ModelSamples, Samples, write_samples
 
 ALPHAS, BETAS = (0.0, 0.003, 0.1, 3.0), (0.1, 0.25, 0.5)
 STEPS, PROMPTS = 40, 20
+FIGURES = ("baseline_rewards", "reinforce_reward", "reinforce_rewards", "kl_and_reward", "dpo_loss")
 
 
 def curve(start: float, end: float, seed: int) -> list[float]:
@@ -81,8 +83,8 @@ def example_run(folder: Path, completion: str = " a fine film and i liked it .")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(json.dumps(example_summary()), encoding="utf-8")
     write_samples(example_samples(completion), folder)
-    for name in ("baseline_rewards", "reinforce_reward", "reinforce_rewards"):
-        save_figure(loss_over_time({"a": [0.7, 0.6]}), folder / "figures", name)
-    for name in ("kl_and_reward", "dpo_loss"):
-        save_figure(loss_over_time({"a": [0.7, 0.6]}), folder / "figures", name)
+    figure = loss_over_time({"a": [0.7, 0.6]})
+    for name in FIGURES:
+        save_figure(figure, folder / "figures", name)
+    plt.close(figure)
     return folder

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_runs: list[Path])
     figures = {file.name for file in (folder / "figures").iterdir()}
     names = ("baseline_rewards", "reinforce_reward", "kl_and_reward", "dpo_loss")
     names += ("divergence_scores", "study_reward_entropy", "study_reward_kl", "study_training")
-    names += ("results_overview", "forecast_calibration")
+    names += ("results_overview",)
     assert {f"{name}.{ending}" for name in names for ending in ("png", "pdf")} <= figures
     assert 'id="explorer"' in (folder / "report.html").read_text(encoding="utf-8")
     page = (folder / "A3.html").read_text(encoding="utf-8")
@@ -182,3 +183,14 @@ def test_bad_input_is_one_sentence_before_any_training(
         run_notebook(NOTEBOOK, tmp_path / "run", DEBUG | {"reviews": str(bad)})
     assert "has no column text" in (tmp_path / "run/A3.html").read_text(encoding="utf-8")
     assert not (tmp_path / "run/summary.json").exists()
+
+
+def test_the_write_up_asks_what_the_notebook_asks(cells: list[Any]) -> None:
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    tex = (NOTEBOOK.parent / "writeup/A3.tex").read_text(encoding="utf-8")
+    asked = dict(re.findall(r"\\question\{(\d\.\d)\}\{((?:[^{}]|\{[^{}]*\})*)\}", tex))
+    assert [f"Q{number}" for number in asked] == QUESTIONS
+    for number, text in asked.items():
+        plain = re.sub(r"\\texttt\{([^}]*)\}", r"`\1`", text).replace("\\_", "_")
+        told = prose.split(f"**Q{number}**")[1].split("*Your answer:*")[0]
+        assert plain.split() == told.split()

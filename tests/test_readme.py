@@ -97,7 +97,8 @@ def test_the_table_of_commands_is_complete() -> None:
 
 def test_every_file_that_the_readme_names_is_there() -> None:
     rows = README[README.index("## Where things are") :]
-    for name in re.findall(r"`([\w./*]+)`", rows):
+    # What a run makes is not there yet.
+    for name in set(re.findall(r"`([\w./*]+)`", rows)) - {"report.html"}:
         ending = name.rstrip("/").removeprefix("a3lib/")
         assert any((ROOT / "a3lib").rglob(ending)) or (ROOT / name).exists(), name
 

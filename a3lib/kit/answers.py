@@ -38,7 +38,6 @@ STUDENT_KIT = (
     "a3lib.kit.check",
     "a3lib.kit.checks",
     "a3lib.kit.export",
-    "a3lib.kit.files",
     "a3lib.kit.flavours",
     "a3lib.kit.foreign",
     "a3lib.kit.harmless",

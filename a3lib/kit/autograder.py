@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from a3lib.errors import InputError
-from a3lib.kit.files import write_at_once, zipped
+from a3lib.files import write_at_once, zipped
 from a3lib.kit.grading import all_checks, grade_submission
 from a3lib.kit.reading import Reader
 from a3lib.kit.results import (

@@ -18,8 +18,8 @@ from typing import Any
 import nbformat
 
 from a3lib.errors import InputError
+from a3lib.files import replace_file
 from a3lib.kit.cells import ExportError
-from a3lib.kit.files import replace_file
 from a3lib.kit.placement import Findings
 from a3lib.kit.script import notebook_to_source
 from a3lib.kit.signatures import REQUIRED_FUNCTIONS

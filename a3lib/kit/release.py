@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from a3lib.errors import InputError
-from a3lib.kit.files import write_at_once, zipped
+from a3lib.files import write_at_once, zipped
 from a3lib.kit.proof import prove
 from a3lib.kit.student_copy import student_files
 

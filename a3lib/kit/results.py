@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from a3lib.files import replace_file
 from a3lib.kit.cells import LeftOut
 from a3lib.kit.checks.checks import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
-from a3lib.kit.files import replace_file
 
 RESULTS_FILE = "results.json"
 # A person marks the last one, the write-up.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a3lib.errors import InputError
-from a3lib.kit.files import write_at_once, zipped
+from a3lib.files import write_at_once, zipped
 from a3lib.kit.material import RESULTS, Summary, make_material
 from a3lib.kit.typeset import PACKAGES, Typeset, installed_engines, typeset
 

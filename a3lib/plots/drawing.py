@@ -72,7 +72,7 @@ def draw_mark(axes: Axes, height: float, label: str) -> None:
         xytext=(4, 0),
         textcoords="offset points",
         va="center",
-        fontsize=7,
+        fontsize=8,
         color=GREY,
     )
 

@@ -89,7 +89,7 @@ def kl_and_reward(
     kl_divergences: Mapping[str, Sequence[float]], rewards: Mapping[str, Sequence[float]]
 ) -> Figure:
     """Draw KL to the original model (left) and reward (right) over time, of runs by name."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
     draw_runs(left, kl_divergences)
     scale_kl(left, [value for values in kl_divergences.values() for value in values])
     left.set_ylabel("KL(policy || original), nats per text")

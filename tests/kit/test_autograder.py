@@ -17,6 +17,7 @@ from generated_submissions import RIGHT_DPO, SWAPPED_DPO, notebook
 from refusals import refused
 from stand_in_worker import StandInWorker, answers, check
 
+from a3lib.files import zipped
 from a3lib.kit import autograder, grade, grading
 from a3lib.kit.autograder import (
     AUTOGRADER_SECONDS,
@@ -29,7 +30,6 @@ from a3lib.kit.autograder import (
     write_autograder,
 )
 from a3lib.kit.checks.judge import Verdict
-from a3lib.kit.files import zipped
 from a3lib.kit.results import Settings, read_results
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ from plain_solutions import solved
 from refusals import refused
 
 from a3lib.errors import InputError
+from a3lib.files import zipped
 from a3lib.kit import release as module
-from a3lib.kit.files import zipped
 from a3lib.kit.proof import environment, first_error
 from a3lib.kit.release import (
     INSTRUCTOR_ZIP,

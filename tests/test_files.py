@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from refusals import refused
 
-from a3lib.kit.files import replace_file, write_at_once
+from a3lib.files import replace_file, write_at_once
 
 
 def test_a_file_that_cannot_be_replaced_stays_and_nothing_is_left_beside_it(
