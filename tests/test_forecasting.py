@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("a3lib.forecasting.os.replace", fail)
+    monkeypatch.setattr("a3lib.files.os.replace", fail)
     with pytest.raises(InputError, match=r"cannot be written \(No space left on device\); give"):
         write_forecasts(BY_HAND[:1], file)
     assert read_forecasts(file) == BY_HAND
