@@ -158,7 +158,7 @@ def test_a_whole_run_gives_every_file(tmp_path: Path) -> None:
             *(f"figures/{name}.pdf" for name in (*names, "reinforce_rewards")),
         ]
     )
-    assert made.missing == ["the scores of your forecasts", "the figure calibration"]
+    assert made.missing == ["the scores of your forecasts", "the figure forecast_calibration"]
     assert made.files["figures/dpo_loss.pdf"] == (tmp_path / "figures/dpo_loss.pdf").read_bytes()
     assert rb"\setresult{original-reward}{0.487}" in made.files["numbers.tex"]
 
@@ -174,7 +174,7 @@ def test_what_an_interrupted_run_lacks_is_said(tmp_path: Path) -> None:
     assert made.missing == [
         *(PARTS[name] for name in ("reinforce", "kl", "dpo", "forecast")),
         "the generations (samples.json)",
-        *("the figure dpo_loss", "the figure calibration"),
+        *("the figure dpo_loss", "the figure forecast_calibration"),
     ]
     assert [name for name in made.files if name.endswith(".tex")] == ["numbers.tex"]
     assert "figures/dpo_loss.pdf" not in made.files
