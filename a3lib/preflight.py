@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import os
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
@@ -14,7 +13,7 @@ from a3lib.models import choose_device
 from a3lib.profiles import Profile
 from a3lib.runs import LIBRARIES
 from a3lib.tables import text_table
-from a3lib.tinyworld import POLICY_FOLDER
+from a3lib.tinyworld import shown_name
 
 # Times real training steps; a student's copy is without it, and without the steps.
 ESTIMATES = "a3lib.estimates"
@@ -35,11 +34,6 @@ def free_memory(device: torch.device) -> str:
 def duration(seconds: float) -> str:
     """Return seconds as a person would say them."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def shown_name(name: str) -> str:
-    """Return a model's name, and a short one for those of the tiny world."""
-    return "tiny" if Path(name).parent == POLICY_FOLDER.parent else name
 
 
 def time_rows(profile: Profile, inputs: Inputs, device: torch.device) -> list[list[str]]:

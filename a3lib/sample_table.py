@@ -57,7 +57,8 @@ def rows_of(samples: Samples, prompt: int) -> list[Row]:
 def context_of(samples: Samples, caption: str) -> dict[str, Any]:
     """Return what the table's template needs."""
     prompts = [(str(text), rows_of(samples, i)) for i, text in enumerate(samples.prompts)]
-    return {"samples": prompts, "samples_caption": caption}
+    with_kl = any(row.kl is not None for _, rows in prompts for row in rows)
+    return {"samples": prompts, "samples_caption": caption, "with_kl": with_kl}
 
 
 class SampleTable:

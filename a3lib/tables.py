@@ -41,6 +41,8 @@ class Table:
 
     def _repr_html_(self) -> str:
         left = {"text-align": "left", "vertical-align": "top", "white-space": "pre-wrap"}
+        # A text without a space would push the other columns out of sight.
+        left |= {"overflow-wrap": "anywhere"}
         style = self.frame.style.hide(axis="index").set_properties(None, **left)
         headings = [{"selector": "th, caption", "props": "text-align: left"}]
         style = style.set_table_styles(headings).set_caption(escape(self.caption))

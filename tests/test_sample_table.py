@@ -46,6 +46,14 @@ def test_rewards_are_numbers_and_bars(page: BeautifulSoup) -> None:
     assert missing["data-kl"] == "2.5"
 
 
+def test_without_any_kl_there_is_no_column_for_it() -> None:
+    unmeasured = Samples(("a",), (ModelSamples("original", (" b",), (0.5,), (None,)),))
+    page = BeautifulSoup(samples_table(unmeasured)._repr_html_(), "html.parser")
+    assert [cell.text for cell in page.select("thead th")] == ["Model", "Completion", "Reward"]
+    assert page.select_one(".prompt th")["colspan"] == "3"  # type: ignore[index]
+    assert len(page.select("tr[data-model] > *")) == 3
+
+
 def test_a_notebook_gets_no_script_no_ids_and_its_own_styles(page: BeautifulSoup) -> None:
     assert page.select("script, [id], button") == []
     assert "pre-wrap" in page.select_one("style").text  # type: ignore[union-attr]

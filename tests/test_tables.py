@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import pandas as pd
 import pytest
 from datasets import Dataset
 from example_run import ALPHAS, BETAS, example_summary
@@ -11,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from a3lib.models import load_tokenizer
 from a3lib.profiles import get_profile, model_names
 from a3lib.tables import (
+    Table,
     alpha_verdict,
     candidates_table,
     examples_table,
@@ -264,6 +266,11 @@ def test_candidates_stand_under_their_prompt_with_the_best_first() -> None:
     ]
     assert "&lt;b&gt;" in table._repr_html_()
     assert len(candidates_table(rows, count=9).frame) == 9
+
+
+def test_a_text_without_a_space_stays_in_its_cell() -> None:
+    html = Table(pd.DataFrame({"text": ["x" * 300]}), "a caption")._repr_html_()
+    assert "overflow-wrap: anywhere" in html and "x" * 300 in html
 
 
 def test_a_run_names_its_models_as_the_profile_does() -> None:

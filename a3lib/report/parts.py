@@ -17,6 +17,7 @@ from a3lib.profiles import ORIGINAL
 from a3lib.sample_table import reward_colour
 from a3lib.samples import Samples, read_samples
 from a3lib.tables import ModelResult, model_results
+from a3lib.tinyworld import shown_name
 
 SUMMARY_FILE = "summary.json"
 # What reading a part raises where somebody changed it or it was cut off.
@@ -187,7 +188,7 @@ def as_text(value: Any) -> str:
         return ", ".join(map(as_text, value))
     if isinstance(value, Mapping):
         return "; ".join(f"{name}: {text}" for name, text in named_values(value))
-    return str(value)
+    return shown_name(value) if isinstance(value, str) else str(value)
 
 
 def named_values(found: Any) -> list[tuple[str, str]]:

@@ -15,6 +15,11 @@ REVIEW_SPLITS = {"train": (3200, 11), "test": (512, 12)}
 PAIR_SPLITS = {"train": (960, 21), "test": (240, 22)}
 
 
+def shown_name(name: str) -> str:
+    """Return a model's name for people: "tiny" for the folders of this world's own models."""
+    return "tiny" if Path(name).parent == POLICY_FOLDER.parent else name
+
+
 def reviews(split: str) -> list[dict[str, str | int]]:
     """Return the reviews of a split as rows with the hub's columns, `text` and `label`."""
     return [{"text": r.text, "label": r.label} for r in write_reviews(*REVIEW_SPLITS[split])]

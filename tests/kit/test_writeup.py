@@ -100,7 +100,8 @@ def test_it_says_what_it_did_and_what_is_missing(run: Path, without_latex: None)
     assert said == [
         f"{Path('writeup/generated')} holds the figures of {Path('runs/mine')}.",
         f"{Path('writeup/A3.tex')} is new: write your answers in it.",
-        "Not in that run, shown as ??: the scores of your forecasts, the figure forecast_calibration.",
+        "Not in that run, shown as ??: the scores of your forecasts, the figure "
+        "forecast_calibration.",
         writeup.WITHOUT_LATEX,
     ]
     assert re.findall(r"[.)] (?=[A-Z])", writeup.WITHOUT_LATEX) == [". "]

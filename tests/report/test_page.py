@@ -184,6 +184,8 @@ def test_settings_versions_and_seconds_are_in_tables(page: BeautifulSoup) -> Non
     rows = {tuple(words(row, "th, td")) for row in page.select("#settings tbody tr")}
     assert {("alphas", "0, 0.003, 0.1, 3"), ("torch", "2.13"), ("kl", "90")} <= rows
     assert ("limit train", DASH) in rows and ("study", "yes") in rows
+    # Not the folder of somebody's machine.
+    assert {("policy", "tiny"), ("reward model", "tiny")} <= rows
 
 
 def test_hostile_texts_are_texts(run: Path) -> None:
