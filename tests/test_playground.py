@@ -144,17 +144,19 @@ def test_every_widget_has_a_label(writer: Writer) -> None:
     assert without_labels(form) == [] and len(list(all_widgets(form))) == 5
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_the_table_for_the_start_is_shown_at_once(
-    installed: bool,
-    writer: Writer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    if installed:
+@pytest.fixture(params=[True, False])
+def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """With ipywidgets, and as if there were none."""
+    if request.param:
         pytest.importorskip("ipywidgets")
     else:
         monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    return bool(request.param)
+
+
+def test_the_table_for_the_start_is_shown_at_once(
+    installed: bool, writer: Writer, capsys: pytest.CaptureFixture[str]
+) -> None:
     playground.show(writer, "This film")
     shown = capsys.readouterr().out
     assert writer.starts == ["This film"] and "goes on <1>" in shown
@@ -162,17 +164,8 @@ def test_the_table_for_the_start_is_shown_at_once(
     assert (playground.HINT in shown) is not installed
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_a_wrong_start_is_a_sentence(
-    installed: bool,
-    writer: Writer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    if installed:
-        pytest.importorskip("ipywidgets")
-    else:
-        monkeypatch.setitem(sys.modules, "ipywidgets", None)
+@pytest.mark.usefixtures("installed")
+def test_a_wrong_start_is_a_sentence(writer: Writer, capsys: pytest.CaptureFixture[str]) -> None:
     playground.show(writer, " ")
     assert "The start is empty; type" in capsys.readouterr().out and writer.starts == []
 
