@@ -61,7 +61,7 @@ def reward_over_naturalness(results: Sequence[Result]) -> Figure:
     """Draw reward over naturalness; thin lines join the models of one method in their order."""
     # A fixed layout: labels are placed on what is where.
     figure, axes = plt.subplots(figsize=(8.5, 4.6))
-    figure.subplots_adjust(left=0.08, right=0.74, top=0.91, bottom=0.13)
+    figure.subplots_adjust(left=0.08, right=0.72, top=0.91, bottom=0.13)
     axes.set_xlim(-0.06, 1.06)
     axes.set_ylim(lowest(results), 1.03)
     points = [(cast(float, result.naturalness), result.reward) for result in results]
