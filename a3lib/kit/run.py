@@ -19,6 +19,7 @@ from a3lib.data import is_path
 from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
 from a3lib.option_types import numbers
 from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
+from a3lib.report import write_report
 from a3lib.runs import RUN_FOLDER_VARIABLE
 
 # Options of the command that are no fields of a profile.
@@ -112,8 +113,9 @@ def write_html(notebook: NotebookNode, file: Path) -> None:
 def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) -> str:
     """Execute the notebook with these settings and return where its results are.
 
-    `folder` receives the notebook as HTML, figures/ and summary.json; `settings` are fields of the
-    profile, and "profile", its name. The page is also written where a cell fails.
+    `folder` receives the notebook as HTML, and figures/, summary.json and a report from the
+    notebook itself; `settings` are fields of the profile, and "profile", its name. Where a cell
+    fails, the page and the report of what was done are written all the same.
 
     Raises InputError where the notebook is missing and NotebookFailed where a cell fails.
     """
@@ -131,6 +133,11 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
     started = time.perf_counter()
     try:
         execute_cells(notebook, notebook_file.resolve().parent)
+    except NotebookFailed:
+        # The cell that writes the report was not reached; it also shows what there is so far.
+        if (folder / "summary.json").is_file():
+            write_report(folder)
+        raise
     finally:
         write_html(notebook, folder / NOTEBOOK_PAGE)
     pages = [folder / name for name in PAGES if (folder / name).is_file()]

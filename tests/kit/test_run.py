@@ -101,6 +101,19 @@ def test_a_failing_cell_is_one_line_and_the_page_is_kept(tmp_path: Path) -> None
     assert "before" in page and "ZeroDivisionError" in page
 
 
+def test_a_failing_cell_leaves_the_report_of_what_was_done(tmp_path: Path) -> None:
+    folder = f"pathlib.Path(os.environ['{RUN_FOLDER_VARIABLE}'])"
+    notebook = save_notebook(
+        tmp_path / "n.ipynb",
+        f"import os, pathlib\n({folder} / 'summary.json').write_text('{{}}')",
+        "1 / 0",
+    )
+    with pytest.raises(NotebookFailed):
+        run_notebook(notebook, tmp_path / "run", {})
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "The run has no results of the original model" in page
+
+
 def test_our_own_errors_are_shown_as_they_are(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     notebook = save_notebook(
