@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from a3lib.frontier import (
 )
 from a3lib.methods import ORDERED_DIVERGENCES
 from a3lib.plots import frontier, save_figure, training_curves
+from a3lib.profiles import SAMPLE_PROMPTS
 from a3lib.runs import versions
+from a3lib.samples import Samples, model_samples
 from a3lib.studies import Study
 from a3lib.tables import format_figure, text_table
 
@@ -142,6 +145,25 @@ def acceptance(made: dict[str, Any]) -> list[str]:
         return []
     mean = math.fsum(rates) / len(rates)
     return [f"Rejection sampling's first round accepts {mean:.1%} of the candidates."]
+
+
+def best_samples(runs: pd.DataFrame, best: pd.DataFrame, prompts: Sequence[str]) -> Samples:
+    """Return what the policy before training, and each method at its best beta, write.
+
+    After the first test prompts, at the study's first seed; a method that has no run there is left
+    out. `runs` are rows of `study.run_study`, `best` those of `frontier.best_runs`.
+    """
+    finished = runs[(runs["failed"] == "") & (runs["seed"] == runs["seed"].min())]
+    shown = list(prompts[:SAMPLE_PROMPTS])
+    count = len(shown)
+    models = []
+    for method, beta in [(SFT, math.inf), *zip(best["method"], best["beta"], strict=True)]:
+        found = finished[(finished["method"] == method) & (finished["beta"] == beta)]
+        for row in found.to_dict("records"):
+            texts, rewards, kls = ([*row[key]][:count] for key in ("texts", "rewards", "kls"))
+            name = SFT.upper() if method == SFT else method
+            models.append(model_samples(name, shown, texts, rewards, kls))
+    return Samples(tuple(shown), tuple(models))
 
 
 def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[str, Any]) -> str:

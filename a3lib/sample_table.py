@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from a3lib.markup import clean, decimals, number, render
-from a3lib.plots import Look, look_of
+from a3lib.plots import Look, method_look
 from a3lib.samples import Samples
 
 TEMPLATE = Path(__file__).with_name("sample_table.html")
@@ -45,7 +45,7 @@ def rows_of(samples: Samples, prompt: int) -> list[Row]:
             prompt,
             str(model.name),
             order,
-            look_of(str(model.name)),
+            method_look(str(model.name)),
             str(model.completions[prompt]),
             number(model.rewards[prompt]),
             number(model.kl[prompt]),

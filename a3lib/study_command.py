@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from a3lib.errors import InputError
-from a3lib.findings import write_findings
+from a3lib.findings import best_samples, write_findings
+from a3lib.frontier import best_runs
 from a3lib.option_types import names, numbers, whole_numbers
+from a3lib.preparation import load_tools
 from a3lib.report import write_report
+from a3lib.samples import write_samples
 from a3lib.studies import STUDIES, Study, get_study
 from a3lib.study import prepare, run_study
 
@@ -55,5 +58,8 @@ def execute(arguments: argparse.Namespace) -> str:
         raise InputError(f"--workers is {arguments.workers}; give a whole number from 1 on.")
     folder = Path("runs") / arguments.name
     made = prepare(settings, folder)
-    found = write_findings(settings, run_study(settings, folder, arguments.workers), folder, made)
+    runs = run_study(settings, folder, arguments.workers)
+    found = write_findings(settings, runs, folder, made)
+    prompts = load_tools(settings, folder).test_prompts
+    write_samples(best_samples(runs, best_runs(runs), prompts), folder)
     return f"{found}\nTo look at it, open {write_report(folder)} in a browser."

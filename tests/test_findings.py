@@ -9,11 +9,13 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from synthetic_runs import study_of
+from synthetic_runs import row_of, study_of
 
-from a3lib.findings import most_entropy, plain, write_findings
-from a3lib.frontier import Estimate, make_curves, verdict
+from a3lib.findings import best_samples, most_entropy, plain, write_findings
+from a3lib.frontier import SFT, Estimate, best_runs, make_curves, verdict
 from a3lib.methods import ORDERED_DIVERGENCES
+from a3lib.profiles import SAMPLE_PROMPTS
+from a3lib.samples import read_samples, write_samples
 from a3lib.studies import get_study
 
 SIGMOID = [f"sigmoid-{divergence}" for divergence in ORDERED_DIVERGENCES]
@@ -157,3 +159,40 @@ def test_the_method_that_keeps_most_entropy_is_named_with_those_that_overlap() -
         "0.500 [0.250, 0.750]; the intervals of b overlap with it."
     )
     assert most_entropy(table.iloc[[0, 2]], 0.8).endswith("0.500 [0.250, 0.750].")
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_best_samples_are_those_of_the_best_beta_at_the_first_seed(
+    read: bool, tmp_path: Path
+) -> None:
+    rows = [
+        row_of(SFT, math.inf, 1, reward=0.5, entropy=2.0, kl=0.0),
+        *(
+            row_of("ipo", beta, seed, reward=reward, entropy=1.0, texts=[f"a {beta} {seed}"] * 12)
+            for seed in (1, 2)
+            for beta, reward in ((0.1, 0.9), (1.0, 0.7))
+        ),
+    ]
+    runs = pd.DataFrame(rows)
+    if read:  # Lists come out of the file as arrays.
+        runs.to_parquet(tmp_path / "study.parquet")
+        runs = pd.read_parquet(tmp_path / "study.parquet")
+    samples = best_samples(runs, best_runs(runs), ["a"] * 12)
+    assert read_samples(write_samples(samples, tmp_path).parent) == samples
+    assert samples.prompts == ("a",) * 12
+    policy, ipo = samples.models
+    assert (policy.name, ipo.name) == ("SFT", "ipo")
+    assert policy.completions[0] == " text" and set(policy.kl) == {0.0}
+    assert ipo.completions == (" 0.1 1",) * 12
+    assert ipo.rewards == tuple(rows[1]["rewards"]) and ipo.kl == tuple(rows[1]["kls"])
+
+
+def test_best_samples_leave_out_what_diverged_and_later_prompts() -> None:
+    rows = [
+        row_of(SFT, math.inf, 1, reward=0.5, entropy=2.0, kl=0.0, prompts=30),
+        row_of("ipo", 0.1, 1, reward=0.9, entropy=1.0, prompts=30) | {"failed": "It diverged."},
+    ]
+    runs = pd.DataFrame(rows)
+    samples = best_samples(runs, best_runs(runs), ["a"] * 30)
+    assert [model.name for model in samples.models] == ["SFT"]
+    assert len(samples.prompts) == SAMPLE_PROMPTS == 20

@@ -5,6 +5,7 @@ import math
 import pytest
 from bs4 import BeautifulSoup
 
+from a3lib.plots import look_of, method_look
 from a3lib.profiles import model_names
 from a3lib.sample_table import reward_colour
 from a3lib.samples import ModelSamples, Samples
@@ -52,6 +53,18 @@ def test_without_any_kl_there_is_no_column_for_it() -> None:
     assert [cell.text for cell in page.select("thead th")] == ["Model", "Completion", "Reward"]
     assert page.select_one(".prompt th")["colspan"] == "3"  # type: ignore[index]
     assert len(page.select("tr[data-model] > *")) == 3
+
+
+def test_a_study_s_methods_look_as_in_its_figures() -> None:
+    names = ("sigmoid-forward_kl", "rso", "KL, alpha = 0.1", "SFT")
+    models = tuple(ModelSamples(name, (" b",), (0.5,), (1.0,)) for name in names)
+    page = BeautifulSoup(samples_table(Samples(("a",), models))._repr_html_(), "html.parser")
+    colours = [line["stroke"] for line in page.select("path[stroke]")]
+    assert colours == [
+        *(method_look(name).colour for name in names[:2]),
+        look_of("KL, alpha = 0.1").colour,
+        look_of("original").colour,
+    ]
 
 
 def test_a_notebook_gets_no_script_no_ids_and_its_own_styles(page: BeautifulSoup) -> None:

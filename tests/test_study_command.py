@@ -13,6 +13,7 @@ import matplotlib
 import pytest
 
 from a3lib.__main__ import main, make_parser
+from a3lib.samples import read_samples
 from a3lib.studies import Study
 
 SMALL = [
@@ -52,6 +53,16 @@ def test_the_results_are_in_the_folder_of_that_name(finished: tuple[Path, str]) 
     assert summary["settings"]["methods"] == ["sigmoid-reverse_kl", "sigmoid-alpha_0.5"]
     assert summary["settings"]["steps"] == 2
     assert set(summary["made"]) == {"held_out, seed 1", "tournament, seed 1"}
+
+
+def test_the_texts_of_each_method_are_kept_and_in_the_report(finished: tuple[Path, str]) -> None:
+    folder = finished[0] / "runs" / "small"
+    samples = read_samples(folder)
+    names = ["SFT", "sigmoid-reverse_kl", "sigmoid-alpha_0.5"]
+    assert [model.name for model in samples.models] == names
+    assert len(samples.prompts) == 6 and len(set(samples.prompts)) > 1
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert 'id="explorer"' in page and page.count("data-model=") == 3 * 6
 
 
 def complaint(arguments: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -5,7 +5,7 @@ from a3lib.plots.forecasts import calibration
 from a3lib.plots.looks import COLOURS, Look, look_of
 from a3lib.plots.overview import results_overview
 from a3lib.plots.scores import SCORE_BIN, score_histogram
-from a3lib.plots.study import divergence_scores, frontier, reach, training_curves
+from a3lib.plots.study import divergence_scores, frontier, method_look, reach, training_curves
 from a3lib.plots.training import (
     kl_and_reward,
     loss_over_time,
@@ -25,6 +25,7 @@ __all__ = [
     "kl_and_reward",
     "look_of",
     "loss_over_time",
+    "method_look",
     "moving_average",
     "reach",
     "results_overview",

@@ -20,7 +20,8 @@ from a3lib.plots.drawing import (
     moving_average,
     plain_ticks,
 )
-from a3lib.plots.looks import MARKERS, STYLES, Look, apart, blend, look_of
+from a3lib.plots.looks import MARKERS, STYLES, Look, apart, blend, look_of, model_look
+from a3lib.profiles import ORIGINAL
 
 # Theory orders the divergences from reverse KL through the alphas to forward KL; Jensen-Shannon is
 # not on that line.
@@ -61,12 +62,14 @@ def divergence_place(name: str) -> float | None:
 
 
 def method_look(name: str) -> Look:
-    """Return the look of a method of the study, or of a divergence, by its name.
+    """Return the look of a method of the study, of a divergence, or of a run's model, by its name.
 
-    A divergence has one colour under every link; its line and marker differ between links.
+    A divergence has one colour under every link; its line and marker differ between links. The
+    policy before training, "SFT", looks like a run's original model.
     """
-    if name in OTHER_LOOKS:
-        return OTHER_LOOKS[name]
+    known = OTHER_LOOKS.get(name) or model_look(ORIGINAL if name == SFT.upper() else name)
+    if known is not None:
+        return known
     written = re.sub("[ -]", "_", name.lower())
     where = divergence_place(written)
     if JENSEN_SHANNON in written:

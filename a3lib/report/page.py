@@ -50,8 +50,13 @@ def is_study(summary: Mapping[str, Any], folder: Path) -> bool:
 
 
 def shared_context(summary: Mapping[str, Any], folder: Path, notices: list[str]) -> dict[str, Any]:
-    """Return what the page says of every folder: figures, settings, versions, and what lacks."""
-    return {
+    """Return what the page says of every folder: samples, figures, settings, and what lacks."""
+    samples, without = samples_of(folder)
+    caption = "What each model writes after the same beginning"
+    found = {"samples": []} if samples is None else context_of(samples, caption)
+    return found | {
+        "without_samples": without,
+        "model_names": [] if samples is None else [str(model.name) for model in samples.models],
         "folder": folder.resolve().name,
         "pictures": pictures_of(folder),
         "settings": named_values(summary.get("settings")),
@@ -72,17 +77,12 @@ def run_context(summary: Mapping[str, Any], folder: Path, notices: list[str]) ->
         return study_rows(summary.get("study", {}).get("best", []), BEST_COLUMNS)
 
     results = results_of(summary, notices)
-    samples, without = samples_of(folder)
-    caption = "What each model writes after the same beginning"
-    found = {"samples": []} if samples is None else context_of(samples, caption)
-    return found | {
+    return {
         "kind": "run",
         "title": f"Run {folder.resolve().name}",
         "sentence": run_sentence(results),
         "results": results,
         "charts": attempt(charts, "The training curves", notices),
-        "without_samples": without,
-        "model_names": [] if samples is None else [str(model.name) for model in samples.models],
         "forecast": named_values(summary.get("forecast")),
         "own_forecast": named_values(summary.get("own_forecast")),
         "best": attempt(study, "The study of section 6", notices),
@@ -113,5 +113,4 @@ def study_context(summary: Mapping[str, Any], folder: Path, notices: list[str]) 
         "verdicts": attempt(lambda: verdicts_of(summary), "The verdicts", notices),
         "diverged": attempt(lambda: diverged_runs(summary), "The diverged runs", notices),
         "made": named_values(summary.get("made")),
-        "samples": [],
     }

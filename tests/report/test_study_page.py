@@ -12,6 +12,7 @@ from synthetic_runs import study_of
 from a3lib.findings import write_findings
 from a3lib.report import write_report
 from a3lib.report.curves import study_charts
+from a3lib.samples import ModelSamples, Samples, write_samples
 from a3lib.studies import get_study
 
 METHODS = {
@@ -56,6 +57,16 @@ def test_a_study_shows_its_methods_verdicts_and_figures(study: Path) -> None:
     made = [words(row, "th, td") for row in page.select("#settings tbody tr")]
     assert ["tournament, seed 1", "mean reward: 0.5"] in made
     assert page.select(".notices, #explorer, #samples") == []
+
+
+def test_a_study_with_samples_has_the_explorer_of_a_run(study: Path) -> None:
+    models = tuple(ModelSamples(name, (" b",), (0.5,), (1.0,)) for name in ("SFT", "rso"))
+    write_samples(Samples(("a",), models), study)
+    page = read(write_report(study))
+    assert [row["data-model"] for row in page.select("#samples tr[data-model]")] == ["SFT", "rso"]
+    boxes = [box["value"] for box in page.select("#explorer #filter-models input")]
+    assert boxes == ["SFT", "rso"]
+    assert len(page.select('nav a[href="#explorer"]')) == 1
 
 
 def test_methods_at_equal_reward_have_their_intervals(study: Path) -> None:
