@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from example_run import example_samples
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import refused
 
@@ -54,6 +54,7 @@ def test_the_first_samples_are_those_of_the_first_prompts() -> None:
         )
 
 
+@settings(deadline=None, derandomize=True)
 @given(text=st.text(alphabet=st.characters(codec=None)))
 def test_what_is_written_is_read_again(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("run")
