@@ -55,7 +55,7 @@ AXES_NAMES = {"entropy": "predictive entropy, nats per token", "kl": "KL to SFT,
 
 def divergence_place(name: str) -> float | None:
     """Return where a divergence stands from reverse KL (0) to forward KL (1), by its name."""
-    alpha = re.search(r"alpha\D*([0-9.]+)", name)
+    alpha = re.search(r"alpha[^0-9]*([0-9]+(?:\.[0-9]+)?)", name)
     if alpha:
         return min(1.0, float(alpha[1]))
     return next((place for end, place in ENDS.items() if end in name), None)

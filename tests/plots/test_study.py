@@ -292,6 +292,13 @@ def test_a_method_that_is_not_in_the_table_has_a_look() -> None:
     assert method_look("sigmoid-alpha_0.9") != method_look("sigmoid-alpha_0.7")
 
 
+@pytest.mark.parametrize("name", ["alpha .", "alpha 1.2.3", "KL, alpha = .", "", "\ud800", "SFT"])
+def test_every_name_has_a_look(name: str) -> None:
+    """A report shows whatever is in its files."""
+    assert method_look(name) == method_look(name)
+    assert method_look("SFT") == look_of("original") != method_look("ipo")
+
+
 def test_a_small_kl_is_drawn_on_a_line_with_plain_numbers(study: pd.DataFrame) -> None:
     small = study.copy()
     small["kl"] *= 0.01
