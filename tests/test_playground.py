@@ -139,6 +139,15 @@ def test_the_button_is_disabled_while_the_models_write(writer: Writer) -> None:
     assert not labelled(form, "Continue").disabled and "are writing" not in page(form)
 
 
+def test_labels_are_not_cut_off_and_messages_are_read_out(writer: Writer) -> None:
+    form = form_of(writer)
+    field, button, message, _ = form.children
+    assert field.style.description_width == "initial"
+    field.value = " "
+    button.click()
+    assert 'role="status"' in message.value
+
+
 def test_every_widget_has_a_label(writer: Writer) -> None:
     form = form_of(writer)
     assert without_labels(form) == [] and len(list(all_widgets(form))) == 5

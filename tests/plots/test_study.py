@@ -290,6 +290,8 @@ def test_the_methods_of_a_panel_are_told_apart(sight: str) -> None:
 def test_a_method_that_is_not_in_the_table_has_a_look() -> None:
     assert method_look("new") == look_of("new")
     assert method_look("sigmoid-alpha_0.9") != method_look("sigmoid-alpha_0.7")
+    # Beyond forward KL there is no other divergence.
+    assert method_look("sigmoid-alpha_2") == method_look("sigmoid-forward_kl")
 
 
 @pytest.mark.parametrize("name", ["alpha .", "alpha 1.2.3", "KL, alpha = .", "", "\ud800", "SFT"])
