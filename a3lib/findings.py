@@ -13,6 +13,7 @@ import pandas as pd
 from a3lib.frontier import (
     OTHERS,
     SFT,
+    SFT_NAME,
     Curves,
     Estimate,
     best_runs,
@@ -26,7 +27,7 @@ from a3lib.frontier import (
 from a3lib.methods import ORDERED_DIVERGENCES
 from a3lib.plots import frontier, save_figure, training_curves
 from a3lib.profiles import SAMPLE_PROMPTS
-from a3lib.runs import versions
+from a3lib.runs import SUMMARY_FILE, versions
 from a3lib.samples import Samples, model_samples
 from a3lib.studies import Study
 from a3lib.tables import format_figure, text_table
@@ -161,7 +162,7 @@ def best_samples(runs: pd.DataFrame, best: pd.DataFrame, prompts: Sequence[str])
         found = finished[(finished["method"] == method) & (finished["beta"] == beta)]
         for row in found.to_dict("records"):
             texts, rewards, kls = ([*row[key]][:count] for key in ("texts", "rewards", "kls"))
-            name = SFT.upper() if method == SFT else method
+            name = SFT_NAME if method == SFT else method
             models.append(model_samples(name, shown, texts, rewards, kls))
     return Samples(tuple(shown), tuple(models))
 
@@ -192,7 +193,7 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
         "verdicts": {link: found._asdict() for link, found in verdicts.items()},
     }
     text = json.dumps(summary, indent=2)
-    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
     parts = [
         f"{len(runs)} runs, {len(failed)} of them diverged. The policy before: reward "
         f"{start['reward']:.3f}, entropy {start['entropy']:.3f} nats a token.",

@@ -17,6 +17,8 @@ LEVEL = 0.95
 # Rewards at which methods are compared, where their curves reach them.
 MATCHED_REWARDS = (0.65, 0.7, 0.75, 0.8, 0.85)
 SFT = "sft"
+# What people read in its place.
+SFT_NAME = "SFT"
 PLAIN_DPO = "sigmoid-reverse_kl"
 OTHERS = "other methods"
 

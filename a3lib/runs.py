@@ -16,6 +16,8 @@ from a3lib.profiles import Profile
 
 # The folder that `python -m a3lib run` wants the notebook to write to.
 RUN_FOLDER_VARIABLE = "A3_RUN_FOLDER"
+# What a run or a study found, in its folder.
+SUMMARY_FILE = "summary.json"
 LIBRARIES = ("torch", "transformers", "datasets")
 
 
@@ -64,7 +66,7 @@ class Run:
         """Put a result into the summary, in place of an earlier one of that name, and write it."""
         self.summary[key] = value
         text = json.dumps(self.summary, indent=2)
-        (self.folder / "summary.json").write_text(text, encoding="utf-8")
+        (self.folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
 
     def figure(self, figure: Figure, name: str) -> Figure:
         """Save a figure as PNG and PDF and return it, so that a cell shows it."""

@@ -19,14 +19,14 @@ from a3lib.data import is_path
 from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
 from a3lib.option_types import numbers
 from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
-from a3lib.report import write_report
-from a3lib.runs import RUN_FOLDER_VARIABLE
+from a3lib.report import REPORT_FILE, write_report
+from a3lib.runs import RUN_FOLDER_VARIABLE, SUMMARY_FILE
 
 # Options of the command that are no fields of a profile.
 OPTIONS = ("command", "notebook", "name")
 # Pages to look at: the notebook writes the report itself, this command the notebook with outputs.
 NOTEBOOK_PAGE = "A3.html"
-PAGES = ("report.html", NOTEBOOK_PAGE)
+PAGES = (REPORT_FILE, NOTEBOOK_PAGE)
 SOURCE_SETTINGS = ("policy", "reward_model", "reviews", "pairs")
 
 
@@ -135,7 +135,7 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
         execute_cells(notebook, notebook_file.resolve().parent)
     except NotebookFailed:
         # The cell that writes the report was not reached; it also shows what there is so far.
-        if (folder / "summary.json").is_file():
+        if (folder / SUMMARY_FILE).is_file():
             write_report(folder)
         raise
     finally:

@@ -14,6 +14,7 @@ from a3lib.errors import InputError
 from a3lib.files import write_at_once, zipped
 from a3lib.kit.material import RESULTS, Summary, make_material
 from a3lib.kit.typeset import PACKAGES, Typeset, installed_engines, typeset
+from a3lib.runs import SUMMARY_FILE
 
 RUNS = Path("runs")
 TEMPLATE = Path(__file__).parents[2] / "writeup"
@@ -31,7 +32,7 @@ WITHOUT_LATEX = (
 def read_summary(folder: Path) -> Summary | None:
     """Return a run's summary.json, or None where there is none, or it is not that of a run."""
     try:
-        found = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        found = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     is_run = isinstance(found, dict) and {"settings", "seconds"} <= found.keys()
@@ -60,7 +61,7 @@ def find_run(given: str | None) -> tuple[Path, Summary]:
         raise InputError(
             "There is no run in runs/; make one with python -m a3lib run, or name its folder."
         )
-    newest = max(found, key=lambda folder: (folder / "summary.json").stat().st_mtime)
+    newest = max(found, key=lambda folder: (folder / SUMMARY_FILE).stat().st_mtime)
     return newest, found[newest]
 
 

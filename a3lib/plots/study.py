@@ -10,7 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.frontier import SFT, Curves, Estimate, groups_of, methods_of, point_intervals
+from a3lib.frontier import (
+    SFT,
+    SFT_NAME,
+    Curves,
+    Estimate,
+    groups_of,
+    methods_of,
+    point_intervals,
+)
 from a3lib.plots.drawing import (
     MARKED_PLACES,
     REWARD_AXIS,
@@ -67,7 +75,7 @@ def method_look(name: str) -> Look:
     A divergence has one colour under every link; its line and marker differ between links. The
     policy before training, "SFT", looks like a run's original model.
     """
-    known = OTHER_LOOKS.get(name) or model_look(ORIGINAL if name == SFT.upper() else name)
+    known = OTHER_LOOKS.get(name) or model_look(ORIGINAL if name == SFT_NAME else name)
     if known is not None:
         return known
     written = re.sub("[ -]", "_", name.lower())
@@ -189,7 +197,7 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
                     label=method if number == 0 else None,
                 )
             draw_fit(axes, tried, x, look)
-        axes.scatter(start[x], start["reward"], marker="*", s=90, color="black", label="SFT")
+        axes.scatter(start[x], start["reward"], marker="*", s=90, color="black", label=SFT_NAME)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(AXES_NAMES[x])
         draw_panel_legend(axes)

@@ -1,5 +1,5 @@
 """The report of a run or a study: one HTML page that needs nothing else."""
 
-from a3lib.report.page import write_report
+from a3lib.report.page import REPORT_FILE, write_report
 
-__all__ = ["write_report"]
+__all__ = ["REPORT_FILE", "write_report"]

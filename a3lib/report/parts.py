@@ -14,12 +14,12 @@ from a3lib.errors import InputError
 from a3lib.markup import decimals, number
 from a3lib.plots import Look, look_of
 from a3lib.profiles import ORIGINAL
+from a3lib.runs import SUMMARY_FILE
 from a3lib.sample_table import reward_colour
 from a3lib.samples import Samples, read_samples
 from a3lib.tables import ModelResult, model_results
 from a3lib.tinyworld import shown_name
 
-SUMMARY_FILE = "summary.json"
 # What reading a part raises where somebody changed it or it was cut off.
 DAMAGE = (
     *(KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError),
