@@ -11,7 +11,7 @@ from a3lib.errors import InputError, NotebookFailed
 # print. It is imported when its command is called, and a student's copy lacks the course's own.
 COMMANDS = {
     "run": ("a3lib.kit.run", "execute A3.ipynb and keep its results"),
-    "study": ("a3lib.study_command", "compare preference losses over a grid of runs"),
+    "study": ("a3lib.kit.study", "compare preference losses over a grid of runs"),
     "check": ("a3lib.kit.check", "check a notebook's or a script's functions"),
     "writeup": ("a3lib.kit.writeup", "fill in the write-up from a run and make its PDF"),
     "release": ("a3lib.kit.release", "make the students' zip and the instructors' zip"),

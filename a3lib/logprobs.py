@@ -4,11 +4,15 @@ Position t predicts token t+1, so an array per token has T-1 columns. Everything
 better, whatever precision the model runs in (see `forward`).
 """
 
+import math
+
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.forward import at_least_float32, hidden_states, output_logits
+from a3lib.tokenization import pad_left, review_rows
+from a3lib.util.batching import batches
 
 
 def log_softmax(logits: Tensor) -> Tensor:
@@ -90,3 +94,33 @@ def completion_labels(attention_mask: Tensor, input_ids: Tensor, prompt_lengths:
     number = attention_mask.cumsum(dim=1)
     in_completion = attention_mask.bool() & (number > prompt_lengths[:, None])
     return input_ids.masked_fill(~in_completion, -100)
+
+
+def review_log_probs(
+    policy: PreTrainedModel, rows: list[list[int]], eos: int
+) -> tuple[Tensor, int]:
+    """Return each row's summed log-probability after its first token, (B,), and their number."""
+    ids, mask = (tensor.to(policy.device) for tensor in pad_left(rows, eos))
+    firsts = torch.ones(len(rows), dtype=torch.long, device=ids.device)
+    predicted = completion_labels(mask, ids, firsts) != -100
+    return sequence_log_probs(policy, ids, mask, predicted), int(predicted.sum())
+
+
+@torch.no_grad()
+def perplexity(
+    policy: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: list[str],
+    *,
+    max_length: int,
+    batch_size: int = 32,
+) -> float:
+    """Return exp of the mean negative log-likelihood a token, the end token included.
+
+    The first token of a text is given and not predicted.
+    """
+    total, count = 0.0, 0
+    for rows in batches(review_rows(texts, tokenizer, max_length), batch_size):
+        log_probs, tokens = review_log_probs(policy, [*rows], tokenizer.eos_token_id)
+        total, count = total + log_probs.sum().item(), count + tokens
+    return math.exp(-total / count)

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from a3lib.errors import InputError
 from a3lib.forward import hidden_states, output_logits
-from a3lib.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
+from a3lib.util.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
 
 # A bar for every checkpoint of a few hundredths of a second buries what a cell prints.
 logging.disable_progress_bar()

@@ -32,6 +32,8 @@ DEBUG_ROWS = 64
 
 # What the models of a run are called, in tables, figures and files.
 ORIGINAL, REINFORCE = "original", "REINFORCE"
+# The study's policy before it learns from preferences.
+SFT_NAME = "SFT"
 
 
 def kl_name(alpha: float) -> str:

@@ -9,8 +9,6 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from a3lib.batching import mean
-from a3lib.data import PreferencePair, seed_prompts, tokenize_sides
 from a3lib.errors import TrainingDiverged
 from a3lib.generation import Rollout, decode_rollout, sample_continuations
 from a3lib.logprobs import (
@@ -21,6 +19,8 @@ from a3lib.logprobs import (
 )
 from a3lib.losses import kl_divergence, preference_loss, reinforce_loss
 from a3lib.profiles import MAX_NEW_TOKENS, SEED_TOKEN_LENGTH
+from a3lib.tokenization import PreferencePair, seed_prompts, tokenize_sides
+from a3lib.util.batching import mean
 
 # A step takes a batch and returns the loss and further figures to keep, by name.
 Step = Callable[[Any], tuple[Tensor, dict[str, Tensor]]]

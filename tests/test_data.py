@@ -12,16 +12,15 @@ import pytest
 import torch
 from datasets import Dataset
 from datasets import config as datasets_config
+from helpers.refusals import refused
+from helpers.tiny_checkpoints import byte_level_tokenizer, review_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from refusals import refused
-from tiny_checkpoints import byte_level_tokenizer, review_texts
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from a3lib import data, tinyworld
 from a3lib.data import (
-    PreferencePair,
     count_blank,
     is_path,
     load_pairs,
@@ -29,18 +28,17 @@ from a3lib.data import (
     make_pair,
     read_file,
     read_source,
-    seed_prompts,
-    tokenize_completions,
-    tokenize_sides,
 )
 from a3lib.errors import InputError
 from a3lib.logprobs import completion_labels
 from a3lib.profiles import Profile, get_profile
+from a3lib.tokenization import PreferencePair, seed_prompts, tokenize_completions, tokenize_sides
+from a3lib.util.files import PROJECT
 
 Row = dict[str, Any]
 
 END = "<|endoftext|>"
-REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+REAL = PROJECT / "shared" / "real"
 
 
 @pytest.fixture(autouse=True)

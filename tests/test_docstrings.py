@@ -6,12 +6,12 @@ The sources are read as text: nothing is imported, so modules that need a librar
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-LIBRARY = Path(__file__).resolve().parent.parent / "a3lib"
+from a3lib.util.files import LIBRARY
+
 # One entry of a shape says that it is one: a letter such as B, a number, an ellipsis or a length.
 ENTRY = r"(?:\.\.\.|[A-Za-z]\w*(?:\([^()]*\))?(?: ?[-+*] ?\w+)*|\d+(?: ?[-+*] ?\w+)*)"
 SHAPE = re.compile(rf"\(({ENTRY}(?:, {ENTRY})*,?)\)")

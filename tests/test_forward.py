@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_models import tiny_gpt2
+from helpers.small_models import tiny_gpt2
 
 from a3lib.forward import (
     at_least_float32,

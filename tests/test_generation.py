@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import (
+from helpers.small_models import (
     EOS,
     MAKERS,
     Maker,

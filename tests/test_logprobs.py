@@ -5,9 +5,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from small_models import (
+from helpers.small_models import (
     EOS,
     MAKERS,
     VOCABULARY,
@@ -20,6 +18,8 @@ from small_models import (
     tiny_gpt2,
     tiny_llama,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from transformers import PreTrainedModel
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
-from tiny_checkpoints import save_tiny_gpt2
+from helpers.tiny_checkpoints import save_tiny_gpt2
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -10,8 +10,8 @@ import huggingface_hub.constants
 import pytest
 import torch
 from datasets import config as datasets_config
-from refusals import refused
-from tiny_checkpoints import (
+from helpers.refusals import refused
+from helpers.tiny_checkpoints import (
     byte_level_tokenizer,
     review_texts,
     save_tiny_classifier,
@@ -36,8 +36,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from a3lib import hub, models
-from a3lib.hub import looks_local
+from a3lib import models
 from a3lib.models import (
     choose_device,
     has_tokenizer,
@@ -46,6 +45,8 @@ from a3lib.models import (
     load_reward_model,
     load_tokenizer,
 )
+from a3lib.util import hub
+from a3lib.util.hub import looks_local
 
 LOADERS: list[Callable[[str], Any]] = [
     load_tokenizer,

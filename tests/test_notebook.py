@@ -15,12 +15,13 @@ import pytest
 from a3lib.errors import NotebookFailed
 from a3lib.kit.export import export_notebook, verify_script
 from a3lib.kit.run import run_notebook
-from a3lib.kit.signatures import REQUIRED_FUNCTIONS
+from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
 from a3lib.profiles import SAMPLE_PROMPTS, SETTINGS_VARIABLE, get_profile, model_names
-from a3lib.runs import RUN_FOLDER_VARIABLE
-from a3lib.samples import read_samples
+from a3lib.results.run import RUN_FOLDER_VARIABLE
+from a3lib.results.samples import read_samples
+from a3lib.util.files import PROJECT
 
-NOTEBOOK = Path(__file__).parents[1] / "A3.ipynb"
+NOTEBOOK = PROJECT / "A3.ipynb"
 LONGEST_CELL = 26
 QUESTIONS = [
     f"Q{s}.{q}" for s, last in ((1, 3), (2, 5), (3, 4), (4, 6), (5, 2)) for q in range(1, last + 1)

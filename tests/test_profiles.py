@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from refusals import refused
+from helpers.refusals import refused
 
 from a3lib import profiles
 from a3lib.profiles import (

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from a3lib.__main__ import COMMANDS
+from a3lib.util.files import PROJECT
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
 DIFFS = re.findall(r"```diff\n(.*?)```", README, re.DOTALL)
 LONGEST_DIFF = 9
 
 TRY = {
     "loss": """
 import torch
-from a3lib.methods import find_method
+from a3lib.study.methods import find_method
 far, near = torch.tensor([[-5.0], [-9.0]]), torch.zeros(2, 1)
 method = find_method("squared_hinge-forward_kl")
 assert method.pair_losses(near, near, 0.1).item() == 1
@@ -28,8 +28,8 @@ assert abs(far - (1 - 0.025 * 4) ** 2) < 1e-6, far
 """,
     "check": """
 from pathlib import Path
-from a3lib.kit.checks import oracle
-from a3lib.kit.checks.checks import POINTS, public_checks
+from a3lib.kit.checks.answers import oracle
+from a3lib.kit.checks.catalogue import POINTS, public_checks
 oracle.write(Path(oracle.__file__).parent)
 (made,) = [check for check in public_checks() if check.name == "labels.one"]
 assert oracle.expected_of(made)["right"]["labels"] == [[-100, -100, -100, 4]]
@@ -50,7 +50,7 @@ def changes(diff: str) -> list[tuple[str, str, str]]:
     found = []
     for part in re.split(r"^# (?=a3lib)", diff, flags=re.MULTILINE)[1:]:
         name, _, body = part.partition("\n")
-        text = (ROOT / name).read_text(encoding="utf-8")
+        text = (PROJECT / name).read_text(encoding="utf-8")
         before: list[str] = []
         after: list[str] = []
         for line in body.splitlines():
@@ -72,7 +72,7 @@ def test_there_is_an_example_of_each_extension() -> None:
 def test_an_extension_works_as_the_readme_shows_it(kind: str, diff: str, tmp_path: Path) -> None:
     changed = [line for line in diff.splitlines() if line[:1] in "+-"]
     assert len(changed) <= LONGEST_DIFF
-    shutil.copytree(ROOT / "a3lib", tmp_path / "a3lib")
+    shutil.copytree(PROJECT / "a3lib", tmp_path / "a3lib")
     for name, before, after in changes(diff):
         file = tmp_path / name
         text = file.read_text(encoding="utf-8")
@@ -100,9 +100,9 @@ def test_every_file_that_the_readme_names_is_there() -> None:
     # What a run makes is not there yet.
     for name in set(re.findall(r"`([\w./*]+)`", rows)) - {"report.html"}:
         ending = name.rstrip("/").removeprefix("a3lib/")
-        assert any((ROOT / "a3lib").rglob(ending)) or (ROOT / name).exists(), name
+        assert any((PROJECT / "a3lib").rglob(ending)) or (PROJECT / name).exists(), name
 
 
 def test_links_and_pictures_are_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+        assert (PROJECT / target).exists(), target

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from tiny_checkpoints import save_tiny_classifier
+from helpers.tiny_checkpoints import save_tiny_classifier
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from datasets import Dataset
-from loopback_hub import client_environment, serve_hub
-from tiny_checkpoints import save_tiny_gpt2
+from helpers.loopback_hub import client_environment, serve_hub
+from helpers.tiny_checkpoints import save_tiny_gpt2
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from a3lib import tinyworld
+from a3lib.util.files import PROJECT
 
-ROOT = Path(__file__).parents[1]
 ROWS = 70  # more than the profile's limit of 64
 
 
@@ -64,7 +64,7 @@ def run_smoke(
     """Run a command, the whole notebook if no other is named, with the profile as it stands."""
     return subprocess.run(
         [sys.executable, "-m", "a3lib", command, "--profile", "smoke", "--name", "smoke", *options],
-        env=environment | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        env=environment | {"PYTHONPATH": str(PROJECT), "CUDA_VISIBLE_DEVICES": ""},
         cwd=folder,
         capture_output=True,
         text=True,
@@ -83,7 +83,7 @@ def test_smoke_profile_runs_against_the_hub(hub_folders: dict[str, Path], tmp_pa
     }
     with serve_hub(models=models, datasets=data) as hub:
         environment = client_environment(hub.endpoint, tmp_path / "home")
-        done = run_smoke(environment, tmp_path, "run", "--notebook", str(ROOT / "A3.ipynb"))
+        done = run_smoke(environment, tmp_path, "run", "--notebook", str(PROJECT / "A3.ipynb"))
         asked = " ".join(request.path for request in hub.requests if request.status == 200)
     assert done.returncode == 0, done.stderr[-2000:]
     assert all(name in asked for name in [*models, *data])
@@ -120,7 +120,7 @@ def test_the_smoke_study_runs_against_the_hub(hub_folders: dict[str, Path], tmp_
 
 def test_unreachable_hub_is_one_line_with_the_way_out(tmp_path: Path) -> None:
     environment = client_environment("http://127.0.0.1:9", tmp_path / "home")
-    notebook = str(ROOT / "A3.ipynb")
+    notebook = str(PROJECT / "A3.ipynb")
     done = run_smoke({**os.environ, **environment}, tmp_path, "run", "--notebook", notebook)
     assert done.returncode == 1
     message = done.stderr.strip().splitlines()[-1]

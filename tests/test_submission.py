@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from a3lib.kit.check import verdict_on
-from a3lib.kit.checks.checks import Check, public_checks
-from a3lib.kit.submission import load_statements, read_submission
+from a3lib.kit.checks.catalogue import Check, public_checks
+from a3lib.kit.source.submission import load_statements, read_submission
+from a3lib.util.files import PROJECT
 
-OURS = Path(__file__).parents[1] / "A3.ipynb"
+OURS = PROJECT / "A3.ipynb"
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,14 @@ import math
 
 import pytest
 import torch
-from tiny_checkpoints import save_tiny_gpt2
+from helpers.tiny_checkpoints import save_tiny_gpt2
 from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from a3lib.batching import progress
-from a3lib.data import PreferencePair
 from a3lib.errors import TrainingDiverged
 from a3lib.models import load_policy, load_reference, load_tokenizer
+from a3lib.tokenization import PreferencePair
 from a3lib.training import (
     continue_reviews,
     evaluate,
@@ -19,6 +18,7 @@ from a3lib.training import (
     preference_step,
     reinforce_step,
 )
+from a3lib.util.batching import progress
 
 PAIRS = [
     PreferencePair("The plot", "The plot is good.", "The plot is bad and long."),

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from a3lib.errors import InputError
-from a3lib.kit.checks.checks import EXERCISES, Check, public_checks
+from a3lib.kit.checks.catalogue import EXERCISES, Check, public_checks
 from a3lib.kit.checks.judge import POSITIONS, Verdict, judge, not_judged
-from a3lib.kit.checks.probes import answer
-from a3lib.kit.checks.tools import NotWritten, borrowed
-from a3lib.kit.submission import load_statements, read_submission
+from a3lib.kit.checks.probes.dispatch import answer
+from a3lib.kit.checks.probes.spies import NotWritten, borrowed
+from a3lib.kit.source.submission import load_statements, read_submission
 
 GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
 STATUSES = {"passed": GREEN, "failed": RED, "error": RED, "not implemented yet": YELLOW}

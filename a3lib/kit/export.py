@@ -3,7 +3,7 @@
 Definitions, imports and plain constants stay at the script's top level, so an import runs nothing.
 All other code goes, in the notebook's order, under one `if __name__ == "__main__":`, so running
 the script does what running the notebook does. `cells` says what is left out of a cell,
-`placement` where each statement goes, and `script` puts the text together.
+`script.top_level` where each statement goes, and `script.text` puts the text together.
 """
 
 import argparse
@@ -18,13 +18,13 @@ from typing import Any
 import nbformat
 
 from a3lib.errors import InputError
-from a3lib.files import replace_file
-from a3lib.kit.cells import ExportError
-from a3lib.kit.placement import Findings
-from a3lib.kit.script import notebook_to_source
-from a3lib.kit.signatures import REQUIRED_FUNCTIONS
-from a3lib.kit.this_notebook import in_a_notebook, notebook_from_colab, notebook_in_use
-from a3lib.kit.verification import Verification, verify_script
+from a3lib.kit.script.current_notebook import in_a_notebook, notebook_from_colab, notebook_in_use
+from a3lib.kit.script.text import notebook_to_source
+from a3lib.kit.script.top_level import Findings
+from a3lib.kit.script.verify import Verification, verify_script
+from a3lib.kit.source.cells import ExportError
+from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
+from a3lib.util.files import replace_file
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ def export_this_notebook(
     if not in_a_notebook():
         print("Only a notebook can export itself: elsewhere run `python export_to_py.py A3.ipynb`.")
         return
-    from a3lib.runs import RUN_FOLDER_VARIABLE  # It loads what draws figures, for which one waits.
+    from a3lib.results.run import (
+        RUN_FOLDER_VARIABLE,  # It loads what draws figures, for which one waits.
+    )
 
     run_folder = os.environ.get(RUN_FOLDER_VARIABLE)
     try:

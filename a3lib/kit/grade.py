@@ -20,14 +20,14 @@ from typing import Any
 from tqdm import tqdm
 
 from a3lib.errors import InputError
-from a3lib.kit.autograder import AUTOGRADER_SECONDS, write_autograder
-from a3lib.kit.checks.checks import Check
+from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import POSITIONS
-from a3lib.kit.gradebook import Row, summarise, write_gradebook
-from a3lib.kit.grading import all_checks, grade_submission
-from a3lib.kit.handed_in import find_submissions
-from a3lib.kit.reading import Reader
-from a3lib.kit.results import (
+from a3lib.kit.grading.discovery import find_submissions
+from a3lib.kit.grading.gradebook import Row, summarise, write_gradebook
+from a3lib.kit.grading.grader import all_checks, grade_submission
+from a3lib.kit.grading.gradescope import AUTOGRADER_SECONDS, write_autograder
+from a3lib.kit.grading.reader import Reader
+from a3lib.kit.grading.results import (
     RESULTS_FILE,
     Grading,
     Settings,
@@ -41,8 +41,8 @@ from a3lib.kit.results import (
     results_of,
     write_results,
 )
-from a3lib.kit.sandbox import Limits, Worker
-from a3lib.machine import cores
+from a3lib.kit.sandbox.worker import Limits, Worker
+from a3lib.util.cpu import cores
 
 LOG_FILE, LOCK_FILE = "grading.log", ".lock"
 # A submission at which the grader itself failed is tried once more, with a new worker.

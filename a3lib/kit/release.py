@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from a3lib.errors import InputError
-from a3lib.files import write_at_once, zipped
-from a3lib.kit.proof import prove
-from a3lib.kit.student_copy import student_files
+from a3lib.kit.student.proof import prove
+from a3lib.kit.student.student_copy import student_files
+from a3lib.util.files import PROJECT, write_at_once, zipped
 
-ROOT = Path(__file__).resolve().parents[2]
 STUDENT_ZIP, INSTRUCTOR_ZIP = "A3-student.zip", "A3-instructor.zip"
 
 
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> str:
     """Carry out the command `release` and return what to print."""
-    return release(ROOT, arguments.out)
+    return release(PROJECT, arguments.out)
 
 
 def release(root: Path, out: Path) -> str:

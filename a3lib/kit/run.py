@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from a3lib.data import is_path
 from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
-from a3lib.option_types import numbers
 from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
 from a3lib.report import REPORT_FILE, write_report
-from a3lib.runs import RUN_FOLDER_VARIABLE, SUMMARY_FILE
+from a3lib.results.run import RUN_FOLDER_VARIABLE, SUMMARY_FILE
+from a3lib.util.cli_types import numbers
 
 # Options of the command that are no fields of a profile.
 OPTIONS = ("command", "notebook", "name")

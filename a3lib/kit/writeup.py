@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from a3lib.errors import InputError
-from a3lib.files import write_at_once, zipped
-from a3lib.kit.material import RESULTS, Summary, make_material
-from a3lib.kit.typeset import PACKAGES, Typeset, installed_engines, typeset
-from a3lib.runs import SUMMARY_FILE
+from a3lib.kit.latex.content import RESULTS, Summary, make_material
+from a3lib.kit.latex.engine import PACKAGES, Typeset, installed_engines, typeset
+from a3lib.results.run import SUMMARY_FILE
+from a3lib.util.files import PROJECT, write_at_once, zipped
 
 RUNS = Path("runs")
-TEMPLATE = Path(__file__).parents[2] / "writeup"
+TEMPLATE = PROJECT / "writeup"
 DOCUMENT, STYLE, PDF, GENERATED = "A3.tex", "a3.sty", "A3.pdf", "generated"
 # What Overleaf may need of the folder.
 PACKED = (".tex", ".sty", ".cls", ".bib", ".bst", ".pdf", ".png", ".jpg", ".jpeg", ".csv")

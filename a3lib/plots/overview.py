@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from a3lib.plots.drawing import GREY, REWARD_AXIS, REWARD_MARKS, draw_mark
+from a3lib.plots.common import GREY, REWARD_AXIS, REWARD_MARKS, draw_mark
 from a3lib.plots.labels import Point, label_points
-from a3lib.plots.looks import Look, looks_for
+from a3lib.plots.styles import Look, looks_for
 
 # The axis begins here, or below the lowest reward.
 LOWEST_REWARD = 0.4

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.plots.drawing import (
+from a3lib.plots.common import (
     REWARD_AXIS,
     SMOOTHING_STEPS,
     draw_legend,
@@ -17,7 +17,7 @@ from a3lib.plots.drawing import (
     draw_smoothed,
     plain_ticks,
 )
-from a3lib.plots.looks import looks_for, short_name
+from a3lib.plots.styles import looks_for, short_name
 
 HATCHES = ("", "////", "\\\\\\\\", "....")
 # Up to this KL an axis is linear throughout; above, its part beyond 1 is logarithmic.

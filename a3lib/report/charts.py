@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.markup import number
 from a3lib.plots import SMOOTHING_STEPS, Look, moving_average
+from a3lib.results.templates import number
 
 # The SVG's own width and height; the page stretches both to the room that there is.
 SIZE = 1000

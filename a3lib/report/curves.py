@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from a3lib.frontier import groups_of
 from a3lib.plots import REWARD_MARKS
-from a3lib.plots.looks import looks_for
-from a3lib.plots.study import method_looks
+from a3lib.plots.styles import groups_of, looks_for, method_looks
 from a3lib.profiles import REINFORCE, dpo_name, kl_name
 from a3lib.report.charts import Chart, Line, as_values
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from a3lib.markup import render
 from a3lib.report.charts import drawn
 from a3lib.report.curves import run_charts, study_charts
 from a3lib.report.figures import pictures_of
@@ -23,7 +22,8 @@ from a3lib.report.parts import (
     study_sentence,
     verdicts_of,
 )
-from a3lib.sample_table import context_of
+from a3lib.results.sample_table import context_of
+from a3lib.results.templates import render
 
 REPORT_FILE = "report.html"
 TEMPLATE = Path(__file__).with_name("template.html")

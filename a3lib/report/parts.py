@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from a3lib.errors import InputError
-from a3lib.markup import decimals, number
 from a3lib.plots import Look, look_of
 from a3lib.profiles import ORIGINAL
-from a3lib.runs import SUMMARY_FILE
-from a3lib.sample_table import reward_colour
-from a3lib.samples import Samples, read_samples
-from a3lib.tables import ModelResult, model_results
+from a3lib.results.run import SUMMARY_FILE
+from a3lib.results.sample_table import reward_colour
+from a3lib.results.samples import Samples, read_samples
+from a3lib.results.tables import ModelResult, model_results
+from a3lib.results.templates import decimals, number
 from a3lib.tinyworld import shown_name
 
 # What reading a part raises where somebody changed it or it was cut off.

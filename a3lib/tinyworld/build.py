@@ -27,7 +27,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from a3lib.sft import perplexity
+from a3lib.logprobs import perplexity
 from a3lib.tinyworld.grammar import Review, write_reviews
 
 VOCABULARY_SIZE = 800

@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 
-from a3lib.kit import channel
+from a3lib.kit.sandbox import channel
 
 
 def attack():

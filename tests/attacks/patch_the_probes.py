@@ -10,7 +10,7 @@ TRIES = (float("nan"), [], [[]], float("inf"), 0.0, 1.0, [float("nan")] * 4)
 
 
 def attack():
-    probes = sys.modules["a3lib.kit.checks.probes"]
+    probes = sys.modules["a3lib.kit.checks.probes.dispatch"]
     count = [0]
 
     def answer(namespace, probe, inputs):

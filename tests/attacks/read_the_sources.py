@@ -9,7 +9,7 @@ import pkgutil
 import sys
 import zipimport
 
-NAMES = ("a3lib.losses", "a3lib.kit.checks.oracle", "a3lib.kit.checks.judge")
+NAMES = ("a3lib.losses", "a3lib.kit.checks.answers.write", "a3lib.kit.checks.judge")
 
 
 def read(path):
@@ -21,7 +21,12 @@ def attack():
     package = sys.modules["a3lib"]
     folder = os.path.dirname(package.__file__)
     found = []
-    for path in ("losses.py", "kit/checks/expected.json", "kit/checks/hidden.json", "errors.py"):
+    for path in (
+        "losses.py",
+        "kit/checks/expected.json",
+        "kit/checks/answers/hidden.json",
+        "errors.py",
+    ):
         full = os.path.join(folder, path)
         found.append(read(full))
         found.append(linecache.getline(full, 1))
@@ -35,7 +40,7 @@ def attack():
     with contextlib.suppress(Exception):
         found.append(zipimport.zipimporter(folder).get_source(NAMES[0]))
     with contextlib.suppress(Exception):
-        found.append(inspect.getsource(sys.modules["a3lib.kit.checks.probes"]))
+        found.append(inspect.getsource(sys.modules["a3lib.kit.checks.probes.dispatch"]))
     for top in ("/", "/root", "/home", "/srv", "/autograder", os.getcwd(), "/proc", "/etc"):
         for inside, _, files in os.walk(top):
             names = {"expected.json", "losses.py"}.intersection(files)

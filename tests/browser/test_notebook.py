@@ -24,11 +24,11 @@ from browser.notebook_page import (
 from nbformat.v4 import new_code_cell, new_notebook
 
 from a3lib.profiles import get_profile, model_names
+from a3lib.util.files import PROJECT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).parents[2]
 SETTING, TINY_DEBUG = 'PROFILE, DEBUG = "auto", False', 'PROFILE, DEBUG = "tiny", True'
 SCREEN = {"width": 1400, "height": 1000}
 RESULTS = "runs/notebook-tiny"
@@ -59,12 +59,12 @@ def names_of_models() -> list[str]:
 def lab(chromium: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on a student's folder: the notebook, set to a debug run, and the kit beside it."""
     folder = tmp_path_factory.mktemp("student")
-    source = nbformat.read(ROOT / "A3.ipynb", as_version=4)
+    source = nbformat.read(PROJECT / "A3.ipynb", as_version=4)
     setup = source.cells[1]
     assert SETTING in setup.source
     setup.source = setup.source.replace(SETTING, TINY_DEBUG)
     nbformat.write(source, folder / "A3.ipynb")
-    (folder / "a3lib").symlink_to(ROOT / "a3lib")
+    (folder / "a3lib").symlink_to(PROJECT / "a3lib")
     with running_jupyterlab(folder, tmp_path_factory.mktemp("jupyter")) as (address, token):
         yield Lab(address, token, folder)
 

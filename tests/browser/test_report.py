@@ -23,13 +23,13 @@ from browser.report_page import (
     sort_by,
     values_shown,
 )
-from example_run import example_run, example_samples
-from synthetic_runs import study_of
+from helpers.example_run import example_run, example_samples
+from helpers.synthetic_runs import study_of
 
-from a3lib.findings import write_findings
 from a3lib.report import write_report
-from a3lib.samples import Samples, first_samples, write_samples
-from a3lib.studies import get_study
+from a3lib.results.samples import Samples, first_samples, write_samples
+from a3lib.study.config import get_study
+from a3lib.study.findings import write_findings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import nbformat
 
-from a3lib.kit.release import ROOT, read_files, tree_files
-from a3lib.kit.student_copy import NOTEBOOK, student_files
+from a3lib.kit.release import read_files, tree_files
+from a3lib.kit.student.student_copy import NOTEBOOK, student_files
+from a3lib.util.files import PROJECT
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def listings() -> dict[str, str]:
     """Return the golden files by name: what is in both zips, and the students' notebook."""
-    files = read_files(ROOT, tree_files(ROOT))
+    files = read_files(PROJECT, tree_files(PROJECT))
     student = student_files(files)
     return {
         "student.txt": "".join(f"{name}\n" for name in sorted(student)),

@@ -12,8 +12,8 @@ from a3lib.__main__ import main
 from a3lib.errors import InputError
 from a3lib.kit.check import GREEN, RED, YELLOW, check, check_file, verdict_on
 from a3lib.kit.check import PLAIN as DEFAULT
-from a3lib.kit.checks.checks import EXERCISES, public_checks
-from a3lib.kit.checks.tools import borrowed
+from a3lib.kit.checks.catalogue import EXERCISES, public_checks
+from a3lib.kit.checks.probes.spies import borrowed
 
 CHECKS = {one.name: one for one in public_checks()}
 MASKED = "    in_completion = (real == 1) & (real.cumsum(dim=1) > lengths)\n"

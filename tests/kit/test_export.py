@@ -19,9 +19,12 @@ import nbformat
 import pytest
 
 from a3lib.errors import InputError
-from a3lib.kit import export, signatures, this_notebook
+from a3lib.kit import export
 from a3lib.kit.export import ExportError, ExportReport, export_notebook, export_this_notebook
-from a3lib.kit.verification import verify_script
+from a3lib.kit.script import current_notebook
+from a3lib.kit.script.verify import verify_script
+from a3lib.kit.source import interface
+from a3lib.util.files import PROJECT
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
@@ -736,20 +739,20 @@ def test_notebooks_of_other_editors_are_read(tmp_path: Path) -> None:
 def required_source(without: tuple[str, ...] = ()) -> str:
     return "\n".join(
         f"def {name}({', '.join(required_arguments(name))}):\n    raise NotImplementedError"
-        for name in signatures.REQUIRED_FUNCTIONS
+        for name in interface.REQUIRED_FUNCTIONS
         if name not in without
     )
 
 
 def required_arguments(name: str) -> list[str]:
-    arguments = signatures.REQUIRED_FUNCTIONS[name]
-    first_optional = len(arguments) - signatures.REQUIRED_DEFAULTS[name]
+    arguments = interface.REQUIRED_FUNCTIONS[name]
+    first_optional = len(arguments) - interface.REQUIRED_DEFAULTS[name]
     return [a if i < first_optional else f"{a}=None" for i, a in enumerate(arguments)]
 
 
 def test_required_functions_are_those_of_the_assignment() -> None:
-    assert len(signatures.REQUIRED_FUNCTIONS) == 11
-    assert signatures.REQUIRED_FUNCTIONS["get_log_probs"] == ("model", "batch")
+    assert len(interface.REQUIRED_FUNCTIONS) == 11
+    assert interface.REQUIRED_FUNCTIONS["get_log_probs"] == ("model", "batch")
     assert required_arguments("train_DPO") == [
         "model_name",
         *("beta=None", "lr=None", "batch_size=None", "max_length=None", "debug=None"),
@@ -878,7 +881,7 @@ def in_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     monkeypatch.delenv("A3_RUN_FOLDER", raising=False)
-    monkeypatch.setattr(this_notebook, "get_ipython", Kernel)
+    monkeypatch.setattr(current_notebook, "get_ipython", Kernel)
     return monkeypatch
 
 
@@ -889,7 +892,7 @@ def test_a_script_does_not_export_itself(
     write_notebook(tmp_path / "A3.ipynb", "x = 1")
     export_this_notebook()
     assert capsys.readouterr().out.startswith("Only a notebook can export itself")
-    monkeypatch.setattr(this_notebook, "get_ipython", lambda: type("Terminal", (), {})())
+    monkeypatch.setattr(current_notebook, "get_ipython", lambda: type("Terminal", (), {})())
     export_this_notebook()
     assert capsys.readouterr().out.startswith("Only a notebook can export itself")
     assert not (tmp_path / "A3.py").exists()
@@ -938,7 +941,7 @@ def test_the_editor_says_which_notebook_it_is(
     with pytest.raises(InputError, match="2 notebooks are"):
         export_this_notebook()
     file = tmp_path / "one.ipynb"
-    in_kernel.setattr(this_notebook, "get_ipython", lambda: Kernel(__vsc_ipynb_file__=str(file)))
+    in_kernel.setattr(current_notebook, "get_ipython", lambda: Kernel(__vsc_ipynb_file__=str(file)))
     export_this_notebook()
     assert "name = 'one'" in (tmp_path / "one.py").read_text()
 
@@ -995,7 +998,7 @@ def test_command_prints_a_summary(tmp_path: Path) -> None:
         "device = int('1')\nprint('training')\nraise SystemExit(3)",
         "def f(x=device):\n    pass",
     )
-    command = Path(export.__file__).parents[2] / "export_to_py.py"
+    command = PROJECT / "export_to_py.py"
     lines = python(tmp_path, str(command), "notes/A3.ipynb").splitlines()
     content = (tmp_path / "A3.py").read_bytes()
     digest = hashlib.sha256(content).hexdigest()

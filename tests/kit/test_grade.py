@@ -10,17 +10,18 @@ from typing import Any
 
 import matplotlib
 import pytest
-from refusals import refused
-from stand_in_worker import StandInWorker, answers, check, other
+from helpers.refusals import refused
+from helpers.stand_in_worker import StandInWorker, answers, check, other
 
 from a3lib.errors import InputError
-from a3lib.kit import grade, grading
-from a3lib.kit.checks.checks import Check
+from a3lib.kit import grade
+from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grade import cores
-from a3lib.kit.reading import Reader
-from a3lib.kit.results import Settings, read_results, write_results
-from a3lib.kit.sandbox import Limits, Reply
+from a3lib.kit.grading import grader
+from a3lib.kit.grading.reader import Reader
+from a3lib.kit.grading.results import Settings, read_results, write_results
+from a3lib.kit.sandbox.worker import Limits, Reply
 
 CHECKS = (check("a", 1, 10.0), check("b", 2, 20.0), check("c", 4, 5.5, hidden=True))
 SESSION = grade.Session
@@ -58,7 +59,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     monkeypatch.setattr(grade, "Worker", made)
     monkeypatch.setattr(grade, "all_checks", lambda: CHECKS)
     monkeypatch.setattr(
-        grading, "judge", lambda asked, found, positions: Verdict(asked, found["value"] == 1)
+        grader, "judge", lambda asked, found, positions: Verdict(asked, found["value"] == 1)
     )
     return made
 
@@ -221,7 +222,7 @@ def test_settings_reach_the_workers_and_the_judge(
         seen.append(positions)
         return Verdict(asked, True)
 
-    monkeypatch.setattr(grading, "judge", judge)
+    monkeypatch.setattr(grader, "judge", judge)
     given = submissions(tmp_path / "in", *"abcde")
     run(given, "--out", tmp_path / "o", "--workers", 3, "--seconds", 7.5, "--positions", "29")
     assert sorted(made["slot"] for made in workers.made) == [0, 1, 2]
@@ -307,7 +308,7 @@ def test_a_grader_that_fails_once_goes_on_with_a_new_worker(
 def test_a_grader_that_fails_at_one_submission_goes_on_with_the_others(
     tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graded_by_us = grading.grade_submission
+    graded_by_us = grader.grade_submission
 
     def fail_for_bob(file: Path, *more: Any) -> Any:
         if file.name == "bob.py":

@@ -10,16 +10,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from plain_solutions import solved
-from refusals import refused
+from helpers.plain_solutions import solved
+from helpers.refusals import refused
 
 from a3lib.errors import InputError
-from a3lib.files import zipped
 from a3lib.kit import release as module
-from a3lib.kit.proof import environment, first_error
 from a3lib.kit.release import (
     INSTRUCTOR_ZIP,
-    ROOT,
     STUDENT_ZIP,
     executables,
     files_not_ignored,
@@ -27,7 +24,9 @@ from a3lib.kit.release import (
     release,
     tree_files,
 )
-from a3lib.kit.student_copy import NOTEBOOK, student_files
+from a3lib.kit.student.proof import environment, first_error
+from a3lib.kit.student.student_copy import NOTEBOOK, student_files
+from a3lib.util.files import PROJECT, zipped
 from tests.kit.refresh_golden import GOLDEN, listings
 
 
@@ -35,7 +34,7 @@ from tests.kit.refresh_golden import GOLDEN, listings
 def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a release of this tree, and what the command says about it."""
     out = tmp_path_factory.mktemp("release") / "new" / "folder"
-    return out, release(ROOT, out)
+    return out, release(PROJECT, out)
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +83,11 @@ def test_the_zips_have_the_listed_files(released: tuple[Path, str]) -> None:
 
 
 def test_a_second_release_is_the_same_to_the_byte(released: tuple[Path, str]) -> None:
-    files = read_files(ROOT, tree_files(ROOT))
+    files = read_files(PROJECT, tree_files(PROJECT))
     student = student_files(files)
     for name, content in ((STUDENT_ZIP, student), (INSTRUCTOR_ZIP, files)):
         backwards = dict(reversed(content.items()))
-        again = zipped(backwards, executables(ROOT, content))
+        again = zipped(backwards, executables(PROJECT, content))
         assert again == (released[0] / name).read_bytes()
 
 
@@ -148,21 +147,21 @@ def test_nothing_is_written_where_a_proof_fails(
 
     monkeypatch.setattr(module, "prove", refuse)
     with refused("it leaks"):
-        release(ROOT, tmp_path / "out")
+        release(PROJECT, tmp_path / "out")
     assert os.listdir(tmp_path) == []
 
 
 def test_a_file_is_no_folder_for_a_release(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with refused("is a file", "give a folder"):
-        release(ROOT, tmp_path / "out")
+        release(PROJECT, tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
 
 
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     command = [sys.executable, "-m", "a3lib", "release", str(tmp_path / "out")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("a3lib: ") and done.stderr.count("\n") == 1
 

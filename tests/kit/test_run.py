@@ -10,7 +10,8 @@ from a3lib.__main__ import main
 from a3lib.errors import InputError, NotebookFailed
 from a3lib.kit.run import absolute_sources, headings, printed_text, run_notebook
 from a3lib.profiles import SETTINGS_VARIABLE
-from a3lib.runs import RUN_FOLDER_VARIABLE
+from a3lib.results.run import RUN_FOLDER_VARIABLE
+from a3lib.util.files import PROJECT
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +116,7 @@ def test_a_failing_cell_leaves_the_report_of_what_was_done(tmp_path: Path) -> No
 
 
 def test_our_own_errors_are_shown_as_they_are(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
+    root = PROJECT
     notebook = save_notebook(
         tmp_path / "n.ipynb",
         f"import sys; sys.path.insert(0, {str(root)!r})\n"

@@ -11,12 +11,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from example_run import example_run, example_summary
+from helpers.example_run import example_run, example_summary
 
 from a3lib.errors import InputError
 from a3lib.kit import writeup
-from a3lib.kit.typeset import SectionPages, Typeset, installed_engines, typeset
+from a3lib.kit.latex.engine import SectionPages, Typeset, installed_engines, typeset
 from a3lib.kit.writeup import copy_template, find_run, make_pdf, report_pages, write_generated
+from a3lib.util.files import PROJECT
 
 needs_latex = pytest.mark.skipif(not installed_engines(), reason="needs lualatex or pdflatex")
 
@@ -136,7 +137,7 @@ def test_answers_survive_and_generated_files_are_made_anew(run: Path, without_la
 def test_another_folder_gets_the_template(run: Path, without_latex: None) -> None:
     run_command("--folder", "mine/paper")
     assert sorted(os.listdir("mine/paper")) == ["A3.tex", "a3.sty", "generated"]
-    project = Path(writeup.__file__).parents[2] / "writeup"
+    project = PROJECT / "writeup"
     for name in ("A3.tex", "a3.sty"):
         assert Path("mine/paper", name).read_bytes() == (project / name).read_bytes()
     assert not Path("writeup").exists()

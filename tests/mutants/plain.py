@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM
 
-from a3lib.data import load_pairs, load_reviews, tokenize_completions
+from a3lib.data import load_pairs, load_reviews
 from a3lib.models import choose_device, load_reward_model, load_tokenizer
 from a3lib.profiles import get_profile
+from a3lib.tokenization import tokenize_completions
 
 SEED_TOKENS = 10
 

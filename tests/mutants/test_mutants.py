@@ -28,13 +28,14 @@ from mutants.records import (
 from mutants.stubs import STUBS
 
 from a3lib.kit.check import verdict_on
-from a3lib.kit.checks.checks import EXERCISES, public_checks
-from a3lib.kit.checks.graded import graded_checks
-from a3lib.kit.checks.hidden import hidden_checks
+from a3lib.kit.checks.answers.graded import graded_checks
+from a3lib.kit.checks.answers.hidden import hidden_checks
+from a3lib.kit.checks.catalogue import EXERCISES, public_checks
 from a3lib.kit.checks.judge import Verdict
-from a3lib.kit.submission import load_statements, read_submission
+from a3lib.kit.source.submission import load_statements, read_submission
+from a3lib.util.files import PROJECT
 
-OURS = Path(__file__).parents[2] / "A3.ipynb"
+OURS = PROJECT / "A3.ipynb"
 EXPECTED = Path(verdict_on.__code__.co_filename).with_name("checks") / "expected.json"
 CHECKS = {check.name: check for check in (*public_checks(), *hidden_checks())}
 # The grader asks the public checks on inputs of its own.

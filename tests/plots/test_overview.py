@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 
 from a3lib.plots import look_of, results_overview
 from a3lib.profiles import ORIGINAL, REINFORCE, dpo_name, kl_name
-from a3lib.tables import ModelResult
+from a3lib.results.tables import ModelResult
 
 # As a run of the tiny profile gave them.
 RESULTS = [

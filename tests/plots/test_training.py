@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from drawn import horizontal_lines, legend_texts, notes
+from helpers.drawn import horizontal_lines, legend_texts, notes
 from matplotlib.colors import to_hex
 
 from a3lib.plots import (

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from a3lib import report, sample_table
+from a3lib import report
 from a3lib.plots import look_of
 from a3lib.profiles import model_names
+from a3lib.results import sample_table
 
 STYLES = Path(report.__file__).with_name("report.css").read_text(encoding="utf-8")
 TABLE = Path(sample_table.__file__).with_name("sample_table.css").read_text(encoding="utf-8")

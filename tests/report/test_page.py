@@ -11,13 +11,13 @@ from typing import Any
 import matplotlib
 import pytest
 from bs4 import BeautifulSoup
-from example_run import ALPHAS, BETAS, PROMPTS, example_run, example_samples
-from report.pages import problems_of, read, words
+from helpers.example_run import ALPHAS, BETAS, PROMPTS, example_run, example_samples
+from helpers.report_pages import problems_of, read, words
 
 from a3lib.errors import InputError
 from a3lib.profiles import model_names
 from a3lib.report import write_report
-from a3lib.samples import write_samples
+from a3lib.results.samples import write_samples
 
 matplotlib.use("Agg")
 NAMES = model_names(ALPHAS, BETAS)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from report.pages import read, words
-from synthetic_runs import study_of
+from helpers.report_pages import read, words
+from helpers.synthetic_runs import study_of
 
-from a3lib.findings import write_findings
 from a3lib.report import write_report
 from a3lib.report.curves import study_charts
-from a3lib.samples import ModelSamples, Samples, write_samples
-from a3lib.studies import get_study
+from a3lib.results.samples import ModelSamples, Samples, write_samples
+from a3lib.study.config import get_study
+from a3lib.study.findings import write_findings
 
 METHODS = {
     "sigmoid-reverse_kl": 1.0,

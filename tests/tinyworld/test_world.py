@@ -12,11 +12,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib import tinyworld
 from a3lib.generation import Rollout
+from a3lib.logprobs import perplexity
 from a3lib.metrics import naturalness
 from a3lib.models import load_policy, load_reward_model, load_tokenizer
+from a3lib.results.tables import seed_texts
 from a3lib.rewards import positive_probability
-from a3lib.sft import perplexity
-from a3lib.tables import seed_texts
 from a3lib.tinyworld import POLICY_FOLDER, REWARD_MODEL_FOLDER
 from a3lib.tinyworld.build import (
     MAXIMUM_LENGTH,

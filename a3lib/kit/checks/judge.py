@@ -1,6 +1,6 @@
 """Compare a probe's numbers with what is expected, and name the mistake that gives such numbers.
 
-An expectation is data (see `oracle`): `right` has for each answer a number or nested list, or a
+An expectation is data (see `answers`): `right` has for each answer a number or nested list, or a
 condition; `positions` has what depends on the positions that the loss runs over; `mistakes` are
 tried in order once a check has failed, so a name never replaces the strict comparison.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from a3lib.kit.checks.checks import Check
+from a3lib.kit.checks.catalogue import Check
 
 POSITIONS = ("20", "29", "either")
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
@@ -20,7 +20,7 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 PARALLEL = 0.999
 # No probe's answer has more dimensions.
 DEEPEST = 4
-FILES = ("expected.json", "hidden.json")
+FILES = ("expected.json", "answers/hidden.json")
 
 KINDS = {
     "missing": "not implemented yet",
@@ -90,7 +90,7 @@ def not_judged(check: Check, kind: str, text: str) -> Verdict:
 @cache
 def expectations() -> dict[str, Any]:
     """Read the expected numbers of all checks; the hidden ones are not in a student's copy."""
-    files = [Path(__file__).with_name(name) for name in FILES]
+    files = [Path(__file__).parent / name for name in FILES]
     read = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
     return {name: expected for part in read for name, expected in part.items()}
 

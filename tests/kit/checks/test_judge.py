@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from a3lib.kit.checks import judge as module
-from a3lib.kit.checks.checks import Check
+from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import Verdict, judge, not_judged
 
 DEEP: Any = json.loads(500 * "[" + "2" + 500 * "]")

@@ -9,11 +9,12 @@ import torch
 from mutants.records import PLAIN, namespace_of
 from torch.optim.optimizer import _global_optimizer_pre_hooks
 
-from a3lib.kit.checks import sampling_probes, world
-from a3lib.kit.checks.checks import EXERCISES, Check, public_checks
-from a3lib.kit.checks.hidden import hidden_checks
-from a3lib.kit.checks.probes import answer, prepare
-from a3lib.kit.checks.tools import NotWritten, borrowed, numbers, scalar, work_first
+from a3lib.kit.checks import fixtures
+from a3lib.kit.checks.answers.hidden import hidden_checks
+from a3lib.kit.checks.catalogue import EXERCISES, Check, public_checks
+from a3lib.kit.checks.probes import sampling
+from a3lib.kit.checks.probes.dispatch import answer, prepare
+from a3lib.kit.checks.probes.spies import NotWritten, borrowed, numbers, scalar, work_first
 
 CHECKS = {check.name: check for check in public_checks()}
 # One check for each probe.
@@ -72,8 +73,8 @@ def test_a_probe_leaves_no_trace_of_an_error(
     assert plain == before
     assert torch.equal(torch.random.get_rng_state(), state)
     assert os.listdir(tmp_path) == []
-    assert not any(part._forward_pre_hooks for part in world.reward_tools()[0].modules())
-    assert not any(p.requires_grad for p in world.reward_tools()[0].parameters())
+    assert not any(part._forward_pre_hooks for part in fixtures.reward_tools()[0].modules())
+    assert not any(p.requires_grad for p in fixtures.reward_tools()[0].parameters())
     assert not _global_optimizer_pre_hooks
 
 
@@ -117,43 +118,43 @@ def test_prepare_puts_the_interfaces_globals_in() -> None:
 
 def test_the_fixtures_are_the_same_everywhere() -> None:
     """A change of these sums changes all expected numbers."""
-    weights = [p.detach().double() for p in world.random_policy(3).parameters()]
+    weights = [p.detach().double() for p in fixtures.random_policy(3).parameters()]
     assert sum(float(p.sum()) for p in weights) == pytest.approx(WEIGHTS_SUM, abs=1e-3)
     assert sum(float(p.square().sum()) for p in weights) == pytest.approx(WEIGHTS_SQUARES, abs=1e-3)
-    assert world.noise(2, 2, seed=5).flatten().tolist() == pytest.approx(NOISE, abs=1e-9)
-    again = world.random_policy(3).parameters()
+    assert fixtures.noise(2, 2, seed=5).flatten().tolist() == pytest.approx(NOISE, abs=1e-9)
+    again = fixtures.random_policy(3).parameters()
     assert all(torch.equal(a.double(), b) for a, b in zip(again, weights, strict=True))
-    assert not torch.equal(weights[0], next(world.random_policy(4).parameters()).double())
+    assert not torch.equal(weights[0], next(fixtures.random_policy(4).parameters()).double())
 
 
 def test_noise_has_mean_0_and_variance_1() -> None:
-    values = world.noise(100_000, seed=2)
+    values = fixtures.noise(100_000, seed=2)
     assert values.dtype == torch.float64
     assert abs(values.mean()) < 0.02 and abs(values.var() - 1) < 0.02
 
 
 def test_a_fixed_policy_gives_the_same_logits_whatever_the_text() -> None:
-    policy = world.fixed_policy({5: 0.0, 7: -1.5}, 31)
+    policy = fixtures.fixed_policy({5: 0.0, 7: -1.5}, 31)
     with torch.no_grad():
         logits = policy.train()(torch.randint(31, (3, 9))).logits
     assert torch.equal(logits, logits[0, 0].expand_as(logits))
-    assert logits[0, 0, 5] == 0 and logits[0, 0, 7] == -1.5 and logits[0, 0, 6] == world.NEVER
+    assert logits[0, 0, 5] == 0 and logits[0, 0, 7] == -1.5 and logits[0, 0, 6] == fixtures.NEVER
 
 
 def test_a_policy_costs_no_random_numbers() -> None:
     state = torch.random.get_rng_state()
-    assert not world.random_policy(1).training
+    assert not fixtures.random_policy(1).training
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_what_is_watched() -> None:
-    policy = world.random_policy(1)
+    policy = fixtures.random_policy(1)
     ids = torch.ones(1, 3, dtype=torch.long)
-    with sampling_probes.watched(policy) as nothing:
+    with sampling.watched(policy) as nothing:
         pass
-    with sampling_probes.watched(policy) as seen, torch.no_grad():
+    with sampling.watched(policy) as seen, torch.no_grad():
         policy(ids)
-    with sampling_probes.watched(policy) as with_gradients:
+    with sampling.watched(policy) as with_gradients:
         policy.train()(ids)
     policy.train()(ids)
     assert nothing == {"ran": 0.0, "dropout_on": 0.0, "gradients_on": 0.0}

@@ -1,0 +1,1 @@
+"""What is right, computed apart from the library, and which inputs the grader uses: staff only."""

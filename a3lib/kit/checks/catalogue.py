@@ -1,0 +1,398 @@
+"""The public checks: which function, which probe, on which inputs, for how many points.
+
+What is expected stands in expected.json, which `python -m a3lib.kit.checks.answers.write` writes.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+# Points of the handout, per exercise; a person marks the fifth, the write-up.
+POINTS = {1: 15, 2: 20, 3: 15, 4: 35, 5: 15}
+EXERCISES = {
+    "compute_reward_for_mini_batch": 1,
+    "evaluate": 1,
+    "compute_reinforce_loss": 2,
+    "reset_model_optimizer": 2,
+    "train": 2,
+    "compute_kl_divergence": 3,
+    "compute_DPO_loss": 4,
+    "create_labels_from_attention_mask": 4,
+    "_get_batch_logps": 4,
+    "get_log_probs": 4,
+    "train_DPO": 4,
+}
+
+REVIEWS = (
+    "I saw this movie at the cinema with my sister last night. I liked every minute of it.",
+    "This film is about a teacher who wants to leave the army. The ending was dull.",
+    "We went to the festival with some friends and saw this picture last weekend.",
+    "The script and the camera work are really bad. It was a waste of my time.",
+    "This movie is about a pilot who goes back home in a cold winter. It made me smile.",
+)
+# Tokens of the tiny world: " the", " great" and " bad".
+NEUTRAL, POSITIVE, NEGATIVE = 264, 496, 610
+ONLY_NEUTRAL = [[NEUTRAL, 0.0]]
+# A few likely words and a hundred unlikely ones, which a cut such as top-k loses.
+LIKELY = [[264, 0.30], [305, 0.15], [348, 0.08], [287, 0.05], [316, 0.02]]
+UNLIKELY = list(range(600, 700))
+WORDS = {"positive": POSITIVE, "negative": NEGATIVE}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One behaviour of one function; `second_try` is the same with stand-ins for the others.
+
+    A `hidden` check is not shown to students; of a `graded` one they see all but its numbers.
+    """
+
+    name: str
+    function: str
+    title: str
+    probe: str
+    inputs: dict[str, Any]
+    points: float
+    hidden: bool = False
+    exercise: int = 0
+    second_try: dict[str, Any] | None = None
+    graded: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.exercise:
+            object.__setattr__(self, "exercise", EXERCISES[self.function])
+
+
+def tokens(rows: int, start: int = 0) -> list[list[int]]:
+    """Return token ids (rows, 30) of a random policy; none is the end token."""
+    return [
+        [(7 * b + 5 * t + t * t) % 30 + 1 for t in range(30)] for b in range(start, start + rows)
+    ]
+
+
+def sampling_logits() -> list[list[float]]:
+    """Return the log-probabilities of the likely words and of the hundred unlikely ones.
+
+    No two of the unlikely ones are equal: top-k keeps all that are as likely as the k-th.
+    """
+    likely = [[token, math.log(share)] for token, share in LIKELY]
+    count = len(UNLIKELY)
+    weights = [1.1 - 0.2 * index / (count - 1) for index in range(count)]
+    unlikely = zip(UNLIKELY, weights, strict=True)
+    return likely + [[token, math.log(0.40 * weight / count)] for token, weight in unlikely]
+
+
+def public_checks() -> tuple[Check, ...]:
+    """Return all public checks, in the order of the assignment."""
+    return (
+        *reward_checks(),
+        *evaluate_checks(),
+        *reinforce_checks(),
+        *train_checks(),
+        *kl_checks(),
+        *dpo_checks(),
+        *label_checks(),
+        *log_prob_checks(),
+        *train_dpo_checks(),
+    )
+
+
+def reward_checks() -> list[Check]:
+    """Return the checks of compute_reward_for_mini_batch."""
+    function = "compute_reward_for_mini_batch"
+    short = {"texts": [*REVIEWS[:2], "Fine film."], "logits": ONLY_NEUTRAL}
+    sampling = {
+        "texts": [REVIEWS[0]] * 64,
+        "logits": sampling_logits(),
+        "likeliest": NEUTRAL,
+        "unlikely": UNLIKELY,
+        "new_tokens": 20,
+    }
+    padding = {"texts": ["Fine film.", REVIEWS[1], "The script"], "model": 48, "sharpness": 400.0}
+    random = {"texts": [*REVIEWS[:3]], "logits": sampling_logits(), "again": 1, "seed": 1}
+    return [
+        Check(
+            "reward.shapes", function, "shapes, and the seed at the beginning", "reward", short, 2
+        ),
+        Check("reward.values", function, "rewards of known texts", "reward", short, 2),
+        Check(
+            "reward.sampling", function, "tokens are drawn from the policy", "reward", sampling, 2
+        ),
+        Check(
+            "reward.left_padding", function, "padding on the left is not seen", "reward", padding, 1
+        ),
+        Check("reward.random", function, "each call draws anew", "reward", random, 1),
+    ]
+
+
+def evaluate_checks() -> list[Check]:
+    """Return the checks of evaluate."""
+    inputs = {"texts": [*REVIEWS], "logits": ONLY_NEUTRAL, "batch_size": 2}
+    second = {"rewards": [0.1, 0.2, 0.9, 0.4, 0.8], "stand_in": 1}
+    titles = {
+        "mean": ("the mean is over reviews, not batches", 2),
+        "generations": ("one text a review, in order", 1),
+        "no_gradients": ("no gradients are recorded", 1),
+    }
+    return [
+        Check(f"evaluate.{name}", "evaluate", title, "evaluate", inputs, points, second_try=second)
+        for name, (title, points) in titles.items()
+    ]
+
+
+def reinforce_checks() -> list[Check]:
+    """Return the checks of compute_reinforce_loss."""
+    function, probe = "compute_reinforce_loss", "reinforce_loss"
+    inputs = {"model": 2, "tokens": tokens(3), "reward": [0.9, 0.1, 0.4]}
+    five = {"model": 2, "tokens": tokens(5), "reward": [0.9, 0.1, 0.4, 0.3, 0.7]}
+    two = {"model": 3, "tokens": tokens(2), "reward": [1.0, 0.0], "lr": 0.001}
+    constant = inputs | {"reward_requires_grad": 1}
+    name = "reinforce_loss"
+    return [
+        Check(f"{name}.values", function, "the loss of known tokens and rewards", probe, inputs, 4),
+        Check(f"{name}.log_probs", function, "log_probs (B, 30, V)", probe, inputs, 2),
+        Check(f"{name}.gradient", function, "the policy gets its gradient", probe, inputs, 2),
+        Check(f"{name}.constant", function, "the reward is not differentiated", probe, constant, 1),
+        Check(f"{name}.unchanged", function, "the rewards stay as they were", probe, inputs, 1),
+        Check(
+            *(f"{name}.batches", function, "5 texts weigh as 2 + 2 + 1", "reinforce_batches"),
+            *(five | {"sizes": [2, 2, 1]}, 1),
+        ),
+        Check(
+            *(f"{name}.direction", function, "a step makes the rewarded text likelier"),
+            *("reinforce_direction", two, 1),
+        ),
+    ]
+
+
+def train_checks() -> list[Check]:
+    """Return the checks of reset_model_optimizer, and of train without a penalty."""
+    reset = "reset_model_optimizer"
+    few = WORDS | {
+        "texts": [*REVIEWS],
+        "rewards": [0.1, 0.2, 0.9, 0.4, 0.8],
+        "arguments": {"lr": 0.1, "batch_size": 2},
+    }
+    many = few | {
+        "texts": [*REVIEWS] * 12,
+        "rewards": [0.5] * 60,
+        "arguments": {"lr": 0.1, "batch_size": 6},
+    }
+    slope, word = {"stand_ins": "slope"}, {"stand_ins": "word"}
+    return [
+        Check("reset.weights", reset, "the original weights are back", "reset", {"model": 3}, 0.5),
+        Check(
+            *("reset.optimizer", reset, "a new optimizer of the new model", "reset"),
+            *({"model": 3, "lr": [0.01]}, 0.5),
+        ),
+        Check(
+            *("train.history", "train", "one epoch from the original weights", "train", few, 1),
+            second_try=slope,
+        ),
+        Check(
+            *("train.learns", "train", "the rewarded word becomes likelier", "train", many, 1),
+            second_try=word,
+        ),
+        Check(
+            "train.optimizer",
+            "train",
+            "one optimizer, one gradient a step",
+            "train",
+            few | slope,
+            1,
+        ),
+        Check(
+            *("train.rollouts", "train", "dropout is off while sampling", "train", few, 1),
+            second_try=slope | {"work_first": 1},
+        ),
+    ]
+
+
+def kl_checks() -> list[Check]:
+    """Return the checks of compute_kl_divergence, and of train with a penalty."""
+    function, probe = "compute_kl_divergence", "kl_divergence"
+    inputs = {"model": 2, "tokens": tokens(3), "noise": 4}
+    identity = {"model": 2, "tokens": tokens(2), "other": 6}
+    penalty = {
+        "stand_ins": "slope",
+        "arguments": {"lr": 0.1, "batch_size": 2, "alpha": 2.0, "use_kl_divergence": True},
+    }
+    reference = WORDS | {
+        "texts": [*REVIEWS],
+        "rewards": [0.1, 0.2, 0.9, 0.4, 0.8],
+        "arguments": {"lr": 0.1, "batch_size": 2, "alpha": 0.01, "use_kl_divergence": True},
+    }
+    return [
+        Check("kl.values", function, "the divergence of known distributions", probe, inputs, 4),
+        Check("kl.gradient", function, "the policy gets its gradient", probe, inputs, 2),
+        Check(
+            "kl.identity",
+            function,
+            "0 for equal policies, above 0 else",
+            "kl_identity",
+            identity,
+            2,
+        ),
+        Check(
+            *(
+                "train.penalty",
+                "train",
+                "alpha times the KL is added",
+                "train",
+                reference | penalty,
+                2,
+            ),
+            exercise=3,
+        ),
+        Check(
+            *(
+                "train.reference",
+                "train",
+                "the original model stays as it is",
+                "train",
+                reference,
+                2,
+            ),
+            exercise=3,
+            second_try={"stand_ins": "slope", "work_first": 1},
+        ),
+    ]
+
+
+def dpo_checks() -> list[Check]:
+    """Return the checks of compute_DPO_loss."""
+    function = "compute_DPO_loss"
+    sums = {
+        "chosen": [-10.0, -12.5, -9.0],
+        "rejected": [-11.0, -10.0, -14.0],
+        "reference_chosen": [-10.5, -11.0, -9.5],
+        "reference_rejected": [-10.0, -10.5, -12.0],
+    }
+    far = {
+        "chosen": [-400.0, -5.0],
+        "rejected": [-10.0, -390.0],
+        "reference_chosen": [-10.0, -10.0],
+        "reference_rejected": [-10.0, -10.0],
+        "beta": 1.0,
+    }
+    given = sums | {"beta": 0.5}
+    return [
+        Check("dpo_loss.values", function, "the loss of known sums", "dpo_loss", given, 4),
+        Check("dpo_loss.default_beta", function, "beta is 0.1 unless given", "dpo_loss", sums, 1),
+        Check("dpo_loss.gradient", function, "both sides get their gradient", "dpo_loss", given, 2),
+        Check("dpo_loss.extreme", function, "finite where pairs are far apart", "dpo_loss", far, 1),
+    ]
+
+
+def label_checks() -> list[Check]:
+    """Return the checks of create_labels_from_attention_mask."""
+    function = "create_labels_from_attention_mask"
+    inputs = {
+        "input_ids": [[0, 0, 17, 23, 5, 9, 12], [4, 8, 15, 16, 23, 28, 30], [0, 0, 0, 0, 2, 7, 1]],
+        "attention_mask": [[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1]],
+        "prompt_lengths": [2, 3, 1],
+    }
+    with_end = {
+        "input_ids": [[0, 0, 17, 23, 5, 9, 0], [4, 8, 15, 0, 23, 28, 0]],
+        "attention_mask": [[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1]],
+        "prompt_lengths": [2, 3],
+    }
+    return [
+        Check("labels.values", function, "prompt and padding are -100", "labels", inputs, 3),
+        Check("labels.eos", function, "an EOS in the completion counts", "labels", with_end, 2),
+        Check("labels.unchanged", function, "input_ids stay as they were", "labels", inputs, 1),
+    ]
+
+
+def log_prob_checks() -> list[Check]:
+    """Return the checks of _get_batch_logps and get_log_probs."""
+    function = "_get_batch_logps"
+    inputs = {
+        "labels": [
+            [-100, -100, 3, 4, 0, 6],
+            [-100, 2, 5, -100, 1, 3],
+            [-100, -100, -100, -100, 2, 2],
+        ],
+        "vocabulary": 7,
+        "noise": 3,
+    }
+    ids = [[3, 9, 27, 21, 4, 12], [8, 1, 30, 2, 19, 5]]
+    full = {
+        "model": 4,
+        "input_ids": ids,
+        "attention_mask": [[1] * 6] * 2,
+        "labels": [[-100, -100, *ids[0][2:]], [-100, -100, -100, *ids[1][3:]]],
+        "prompt_lengths": [2, 3],
+    }
+    # An end token inside the second text is text.
+    ended = [8, 8, 1, 30, 0, 19, 5]
+    padded = full | {
+        "input_ids": [[0, 0, 0, *ids[0][:4]], ended],
+        "attention_mask": [[0, 0, 0, 1, 1, 1, 1], [1] * 7],
+        "labels": [[-100] * 4 + ids[0][1:4], [-100] * 4 + ended[4:]],
+        "prompt_lengths": [1, 4],
+    }
+    second = {"stand_in": 1}
+    scored = "get_log_probs"
+    return [
+        Check(
+            "batch_logps.values",
+            function,
+            "sums of the labels' log-probs",
+            "batch_logps",
+            inputs,
+            3,
+        ),
+        Check(
+            *("batch_logps.average", function, "means where they are asked for", "batch_logps"),
+            *(inputs | {"average": 1}, 1),
+        ),
+        Check(
+            "batch_logps.gradient",
+            function,
+            "the logits get their gradient",
+            "batch_logps",
+            inputs,
+            1,
+        ),
+        Check(
+            "batch_logps.unchanged", function, "labels stay as they were", "batch_logps", inputs, 1
+        ),
+        Check(
+            *("log_probs.values", scored, "log-probs of completions", "log_probs", full, 2),
+            second_try=second,
+        ),
+        Check(
+            *("log_probs.gradient", scored, "the policy gets its gradient", "log_probs", full, 2),
+            second_try=second,
+        ),
+        Check(
+            *("log_probs.left_padding", scored, "padding on the left changes nothing", "log_probs"),
+            *(padded, 1),
+            second_try=second,
+        ),
+    ]
+
+
+def train_dpo_checks() -> list[Check]:
+    """Return the checks of train_DPO."""
+    texts = [("It was", " great" * (n + 1), " bad" * (n + 1)) for n in range(5)]
+    inputs = WORDS | {
+        "texts": [*REVIEWS[:2]],
+        "pairs": [[prompt, prompt + good, prompt + bad] for prompt, good, bad in texts],
+        "arguments": {"beta": 0.5, "lr": 0.05, "batch_size": 2},
+    }
+    word, count = {"stand_ins": "word"}, {"stand_ins": "count"}
+    made = {
+        "history": ("two epochs from the original weights", inputs, 1),
+        "start": ("the loss begins at ln 2", inputs, 1),
+        "learns": ("the chosen word becomes likelier", inputs, 1),
+        "test_loss": ("the test loss is a mean over pairs", inputs | count, 1),
+        "reference": ("one optimizer, and a reference that stays", inputs, 1),
+    }
+    return [
+        Check(
+            *(f"train_dpo.{name}", "train_DPO", title, "train_dpo", given, points),
+            second_try=None if "stand_ins" in given else word,
+        )
+        for name, (title, given, points) in made.items()
+    ]

@@ -1,0 +1,1 @@
+"""How a check asks: each probe calls a function and returns plain numbers."""

@@ -1,0 +1,236 @@
+"""What is known of one submission's grading, and the results.json that Gradescope reads.
+
+The file is written anew after each check, so a grader that is killed leaves what it had found.
+Texts in it may come from a submission, so they are made plain first: one line, printable, no tags.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from a3lib.kit.checks.catalogue import POINTS, Check
+from a3lib.kit.checks.judge import Verdict
+from a3lib.kit.source.cells import LeftOut
+from a3lib.util.files import LIBRARY, replace_file
+
+RESULTS_FILE = "results.json"
+# A person marks the last one, the write-up.
+*EXERCISES, WRITTEN_EXERCISE = POINTS
+# How a child can end before it answered, and what that means.
+ENDS = {"timeout": "hung until its time was over", "died": "ended its process"}
+LINES_SHOWN = 30
+# With these a browser takes what follows for a tag; with a space between, it does not.
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to grade: positions of the REINFORCE loss, seconds of one check, whether it is ours."""
+
+    positions: str = "either"
+    seconds: float = 60.0
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A check's verdict, a remark on how it came about, and how children ended on the way to it."""
+
+    verdict: Verdict
+    remark: str = ""
+    ends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grading:
+    """What is known so far of a submission; `outcomes` belong to the first of its `checks`."""
+
+    identity: dict[str, Any]
+    checks: tuple[Check, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    load_errors: tuple[str, ...] = ()
+    unreadable: str = ""
+    protections: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    seconds: float = 0.0
+    finished: bool = False
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Return a text as one printable line of at most `limit` characters that holds no tag."""
+    line = " ".join(text[: 4 * limit].split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    shown = TAG.sub("< ", shown)
+    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+def number(points: float) -> str:
+    """Return points as people write them: 4, 2.5."""
+    return f"{points:.2f}".rstrip("0").rstrip(".")
+
+
+def points_of(outcomes: Sequence[Outcome]) -> float:
+    """Return the points of the checks that passed."""
+    # Rounded, because sums of thirds should not fall short of the whole by a millionth.
+    return round(sum(o.verdict.check.points for o in outcomes if o.verdict.passed), 4)
+
+
+def fingerprint(checks: Sequence[Check], settings: Settings) -> dict[str, Any]:
+    """Return what every grading depends on: the checks, all that judges them, the settings."""
+    digest = hashlib.sha256(json.dumps([asdict(check) for check in checks]).encode())
+    for file in sorted(LIBRARY.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file.relative_to(LIBRARY).as_posix()}\0".encode() + file.read_bytes())
+    return {"checks_sha256": digest.hexdigest(), "settings": asdict(settings)}
+
+
+def file_fingerprint(file: Path) -> dict[str, str]:
+    """Return the SHA-256 of a submission's file, "" where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return {"file_sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+    except OSError:
+        return {"file_sha256": ""}
+
+
+def results_of(grading: Grading) -> dict[str, Any]:
+    """Return a grading in Gradescope's format; hidden checks show nowhere but in their own test."""
+    return {
+        "score": points_of(grading.outcomes),
+        "execution_time": round(grading.seconds, 1),
+        "output": "\n".join(output_lines(grading)),
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": tests_of(grading.outcomes),
+        "extra_data": grading.identity
+        | {
+            "finished": grading.finished,
+            "unreadable": plain(grading.unreadable),
+            "exercises": {
+                str(exercise): points_of(of_exercise(grading.outcomes, exercise))
+                for exercise in EXERCISES
+            },
+            "stopped": [line for o in grading.outcomes for line in stops(o, hide=False)],
+            "left_out": [left_out_line(item) for item in grading.left_out],
+            "load_errors": [plain(error) for error in grading.load_errors],
+            "protections": list(grading.protections),
+            "missing": list(grading.missing),
+        },
+    }
+
+
+def of_exercise(outcomes: Sequence[Outcome], exercise: int) -> list[Outcome]:
+    """Return the outcomes of one exercise."""
+    return [o for o in outcomes if o.verdict.check.exercise == exercise]
+
+
+def tests_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return a test for each outcome, numbered within its exercise."""
+    tests = []
+    for exercise in EXERCISES:
+        for place, outcome in enumerate(of_exercise(outcomes, exercise), start=1):
+            verdict, check = outcome.verdict, outcome.verdict.check
+            lines = [*verdict.message.splitlines(), verdict.mistake, outcome.remark]
+            tests.append(
+                {
+                    "name": plain(f"{check.function}: {check.title}"),
+                    "number": f"{exercise}.{place}",
+                    "score": round(check.points, 4) if verdict.passed else 0,
+                    "max_score": round(check.points, 4),
+                    "status": "passed" if verdict.passed else "failed",
+                    "output": "\n".join(plain(line) for line in lines if line.strip()),
+                    "visibility": "hidden" if check.hidden else "visible",
+                    "extra_data": {
+                        "check": check.name,
+                        "kind": verdict.kind,
+                        "mistake": plain(verdict.mistake),
+                    },
+                }
+            )
+    return tests
+
+
+def stops(outcome: Outcome, hide: bool) -> list[str]:
+    """Return a line for each child that hung or died; `hide` leaves out a hidden check's name."""
+    check = outcome.verdict.check
+    where = "a check that is not shown" if check.hidden and hide else f"the check {check.name}"
+    return [
+        f"Exercise {check.exercise}: {check.function} {ENDS[end]} in {where}."
+        for end in outcome.ends
+    ]
+
+
+def left_out_line(item: LeftOut) -> str:
+    """Return where a line that is not executed stands, the line, and why it is left out."""
+    cell = f"cell {item.cell}, " if item.cell else ""
+    return f"{cell}line {item.line}: {plain(item.text, 120)} ({plain(item.why)})"
+
+
+def output_lines(grading: Grading) -> Iterator[str]:
+    """Yield the lines that a student sees above the tests."""
+    if grading.unreadable:
+        yield f"0 points: {plain(grading.unreadable)}"
+    elif not grading.finished:
+        asked, all_of_them = len(grading.outcomes), len(grading.checks)
+        yield f"This grading is not finished: {asked} of {all_of_them} checks were asked."
+    for exercise in EXERCISES if grading.outcomes else ():
+        shown = [o for o in of_exercise(grading.outcomes, exercise) if not o.verdict.check.hidden]
+        checks = [check for check in grading.checks if check.exercise == exercise]
+        public = sum(check.points for check in checks if not check.hidden)
+        hidden = sum(check.points for check in checks if check.hidden)
+        more = f"; checks that are not shown: {number(hidden)} more" if hidden else ""
+        earned = number(points_of(shown))
+        yield f"Exercise {exercise}: {earned} of {number(public)} points in the checks below{more}."
+    yield f"Exercise {WRITTEN_EXERCISE} ({POINTS[WRITTEN_EXERCISE]} points) is marked by a person."
+    # Said once for an exercise: a second try that hung as well is no news.
+    yield from dict.fromkeys(line for o in grading.outcomes for line in stops(o, hide=True))
+    yield from section("Raised an error while the file was loaded", grading.load_errors)
+    yield from section(
+        "Not executed, or changed, when the file was loaded", map(left_out_line, grading.left_out)
+    )
+
+
+def section(title: str, texts: Sequence[str] | Iterator[str]) -> Iterator[str]:
+    """Yield a title with indented lines under it, or nothing where there are none."""
+    lines = [plain(text) for text in texts]
+    if lines:
+        yield f"{title}:"
+    yield from (f"  {line}" for line in lines[:LINES_SHOWN])
+    if len(lines) > LINES_SHOWN:
+        yield f"  and {len(lines) - LINES_SHOWN} more"
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write a file that holds at every moment the old text or the new one, even after a crash."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(file, text.encode())
+
+
+def write_results(file: Path, results: dict[str, Any]) -> None:
+    """Write a results.json at once or not at all."""
+    write_atomically(file, json.dumps(results, indent=1, allow_nan=False) + "\n")
+
+
+def read_results(file: Path) -> dict[str, Any]:
+    """Return what a results.json says, or nothing where there is none or it is no such file."""
+    try:
+        results = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return results if isinstance(results, dict) else {}
+
+
+def is_finished(results: dict[str, Any], identity: dict[str, Any]) -> bool:
+    """Say whether results are complete and of the same file, checks and settings."""
+    extra = results.get("extra_data")
+    return isinstance(extra, dict) and identity | {"finished": True} == {
+        key: extra.get(key) for key in [*identity, "finished"]
+    }

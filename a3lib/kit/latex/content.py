@@ -1,0 +1,184 @@
+"""What a run's folder gives to the write-up: numbers, tables, generations and figures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from a3lib.errors import InputError
+from a3lib.kit.latex import markup
+from a3lib.profiles import ORIGINAL, REINFORCE, dpo_name, kl_name
+from a3lib.results.samples import Samples, first_samples, read_samples
+from a3lib.results.tables import alpha_verdict
+
+RESULTS = "numbers.tex"
+PROMPTS_SHOWN = 5
+# The figures that A3.tex shows; the others of the run are copied for those who want them.
+FIGURES = (
+    *("baseline_rewards", "reinforce_reward", "reinforce_rewards", "kl_and_reward", "dpo_loss"),
+    "forecast_calibration",
+)
+# The parts of a run's summary, as they are named where they are missing.
+PARTS = {
+    "baseline": "the original's reward",
+    "reinforce": "REINFORCE's reward",
+    "kl": "the results of the alphas",
+    "dpo": "the results of the betas",
+    "forecast": "the scores of your forecasts",
+}
+
+Summary = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Material:
+    """The files of generated/, content by name, and what could not be made, in words."""
+
+    files: dict[str, bytes]
+    missing: list[str]
+
+
+def results(summary: Summary) -> dict[str, str]:
+    r"""Return the values of \result{name} in A3.tex, as LaTeX, as far as the run has them."""
+    made = {"profile": markup.escape(str(summary.get("profile", markup.NO_NUMBER)))}
+    made |= {
+        f"{name}-{measure}": markup.number(summary[key][measure])
+        for key, name in (("baseline", "original"), ("reinforce", "reinforce"))
+        for measure in ("reward", "naturalness")
+        if key in summary
+    }
+    for found in summary.get("kl", []):
+        if found["alpha"] == 0:
+            divergences = found["kl_divergences"]
+            made["no-penalty-first-kl"] = markup.number(divergences[0], 1)
+            made["no-penalty-last-kl"] = markup.number(divergences[-1], 1)
+    for name, measure in (("dpo-rewards", "reward"), ("dpo-test-losses", "test_loss")):
+        if summary.get("dpo"):
+            made[name] = ", ".join(
+                rf"{markup.number(found[measure])} ($\beta = {found['beta']:g}$)"
+                for found in summary["dpo"]
+            )
+    return made
+
+
+def measures_naturalness(rows: list[dict[str, Any]]) -> bool:
+    """Say whether naturalness was measured, as it is where the texts have a grammar."""
+    return any(row["naturalness"] is not None for row in rows)
+
+
+def alpha_table(summary: Summary) -> str | None:
+    """Return the table of Q3.2, or None where the run did not come so far."""
+    rows = summary.get("kl")
+    if not rows or "baseline" not in summary:
+        return None
+    natural = measures_naturalness(rows)
+    header = [r"$\alpha$", "reward", *["naturalness"] * natural, "KL at the end", "verdict"]
+    cells = [
+        [
+            f"{row['alpha']:g}",
+            markup.number(row["reward"]),
+            *[markup.number(row["naturalness"])] * natural,
+            markup.number(row["kl_divergences"][-1], 1),
+            markup.escape(
+                alpha_verdict(row["reward"], row["naturalness"], summary["baseline"]["naturalness"])
+            ),
+        ]
+        for row in rows
+    ]
+    return markup.table(header, cells, "rr" + "r" * natural + "rl")
+
+
+def beta_table(summary: Summary) -> str | None:
+    """Return the table of Q4.4, or None where the run did not come so far."""
+    rows = summary.get("dpo")
+    if not rows:
+        return None
+    natural = measures_naturalness(rows)
+    header = [r"$\beta$", "test loss", "reward", *["naturalness"] * natural]
+    cells = [
+        [
+            f"{row['beta']:g}",
+            markup.number(row["test_loss"]),
+            markup.number(row["reward"]),
+            *[markup.number(row["naturalness"])] * natural,
+        ]
+        for row in rows
+    ]
+    return markup.table(header, cells, "rrr" + "r" * natural)
+
+
+def forecast_table(summary: Summary) -> str | None:
+    """Return the table of Q5.1, or None where no forecasts were scored."""
+    scores = summary.get("forecast")
+    if not scores:
+        return None
+    header = [f"{scores['count']} forecasts", "yours", r"always 50 \%"]
+    names = {"accuracy": "accuracy", "log_loss": "log loss, nats", "brier": "Brier score"}
+    cells = [
+        [shown, markup.number(scores[name]), markup.number(scores.get(f"always_half_{name}"))]
+        for name, shown in names.items()
+    ]
+    return markup.table(header, cells, "lrr")
+
+
+def generations(samples: Samples, summary: Summary) -> dict[str, str]:
+    """Return the files of generations, content by name, of each section whose models have some."""
+    alphas = [kl_name(found["alpha"]) for found in summary.get("kl", [])]
+    betas = [dpo_name(found["beta"]) for found in summary.get("dpo", [])]
+    few = first_samples(samples, PROMPTS_SHOWN)
+    made = {}
+    for name, models, beside in (
+        ("original", [ORIGINAL], []),
+        ("reinforce", [REINFORCE], [ORIGINAL]),
+        ("kl", alphas, []),
+        ("dpo", betas, [ORIGINAL]),
+    ):
+        if any(model.name in models for model in few.models):
+            found = tuple(model for model in few.models if model.name in beside + models)
+            made[f"generations_{name}.tex"] = markup.generations(Samples(few.prompts, found))
+    return made
+
+
+def whole_figures(folder: Path) -> dict[str, bytes]:
+    """Return a run's figures as PDF, content by name; one that was cut off is left out."""
+    found = {file.stem: file.read_bytes() for file in sorted(folder.glob("figures/*.pdf"))}
+    return {
+        name: content
+        for name, content in found.items()
+        if content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
+    }
+
+
+TABLES: Mapping[str, Callable[[Summary], str | None]] = {
+    "alpha": alpha_table,
+    "beta": beta_table,
+    "forecast": forecast_table,
+}
+
+
+def make_material(folder: Path, summary: Summary) -> Material:
+    """Return what a run's folder gives to the write-up, and what is missing of it.
+
+    Raises InputError where a part of the summary or the samples is not what a run writes.
+    """
+    missing = [shown for key, shown in PARTS.items() if not summary.get(key)]
+    try:
+        files: dict[str, str] = {RESULTS: markup.results_file(results(summary))}
+        for name, make in TABLES.items():
+            if (table := make(summary)) is not None:
+                files[f"{name}_table.tex"] = table
+        try:
+            samples = read_samples(folder)
+        except InputError:
+            missing.append("the generations (samples.json)")
+        else:
+            files |= generations(samples, summary)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"What is in {str(folder)!r} is not what a run writes ({error!r}); make the run again."
+        ) from error
+    figures = whole_figures(folder)
+    missing += [f"the figure {name}" for name in FIGURES if name not in figures]
+    content = {name: text.encode("ascii") for name, text in files.items()}
+    content |= {f"figures/{name}.pdf": figure for name, figure in figures.items()}
+    return Material(content, missing)

@@ -1,0 +1,1 @@
+"""Where student code runs: processes that are locked in."""

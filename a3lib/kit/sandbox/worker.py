@@ -1,0 +1,244 @@
+"""Where student code runs: a worker forks a child for each exercise and asks it for plain numbers.
+
+The grader holds the checks and what they expect, and never runs student code. A `Worker` is a
+process that has imported what takes long and knows no answers (forkserver.py); each `Child` is a
+fork of it, locked in before it loads a student's code (lockdown.py), and asked one question at a
+time (child_main.py), so that hidden inputs arrive after the earlier answers. What comes back is
+read as bytes that may be hostile (channel.py). A child that is too slow, dies or sends nonsense is
+ended with all that it started, and only its own exercise is the worse for it.
+
+Not protected against: faults of the kernel, side channels, and a child that answers with the right
+numbers without the student having earned them, as by copying. `Worker.missing` says what else a
+platform lacks.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from a3lib.errors import InputError
+from a3lib.kit.audience import is_for_students
+from a3lib.kit.sandbox.channel import UnreadableReply, clean_text, read_text
+from a3lib.kit.sandbox.child import OWN_SECONDS, Child, Ended, Reply
+from a3lib.kit.sandbox.forkserver import FORK, READY, Settings
+from a3lib.kit.sandbox.lockdown import Limits
+from a3lib.util.files import LIBRARY, PROJECT
+
+__all__ = ["Child", "Limits", "Reply", "Worker"]
+
+PROBES = "a3lib.kit.checks.probes.dispatch"
+# Libraries that students' files use; each is imported once and not in each child.
+PRELOAD = ("torch", "numpy", "transformers", "datasets", "tqdm.auto", "matplotlib.pyplot")
+KEPT_VARIABLES = ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
+SET_VARIABLES = {
+    "PATH": "/usr/bin:/bin",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    # Arrow, which datasets imports, would start a thread and reserve a gigabyte of addresses.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MPLBACKEND": "Agg",
+    "CUDA_VISIBLE_DEVICES": "",
+    "USER": "student",
+}
+START_SECONDS = 300.0
+START = """
+import json, sys
+settings = json.loads(sys.argv[1])
+sys.path += [entry for entry in json.loads(sys.argv[2]) if entry not in sys.path]
+sys.path[:0] = settings["folders"]
+from a3lib.kit.sandbox.forkserver import main
+main()
+"""
+
+
+def what_students_import() -> tuple[str, ...]:
+    """Return what submissions import, with the modules of this library that students have.
+
+    A child cannot read this library's files, so what it may import of it must be there already.
+    The kit's own modules are no part of a solution.
+    """
+    names = list(PRELOAD)
+    for file in sorted(LIBRARY.rglob("*.py")):
+        parts = file.relative_to(PROJECT).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if parts[1] != "kit" and parts[-1] != "__main__" and is_for_students(name):
+            names.append(name)
+    return tuple(names)
+
+
+class Worker:
+    """A process that has imported torch, transformers and the probes, and forks children.
+
+    A context manager. It is used by one thread of the process that made it.
+
+    Attributes:
+        protections: sentences on what student code is kept from.
+        missing: sentences on what this platform lacks.
+    """
+
+    def __init__(
+        self,
+        *,
+        trusted: bool = False,
+        limits: Limits = Limits(),
+        slot: int = 0,
+        probes: str = PROBES,
+        preload: tuple[str, ...] | None = None,
+        folders: tuple[Path, ...] = (),
+    ) -> None:
+        """Start the process; takes some seconds.
+
+        Args:
+            trusted: the code is the course's own: it may read this library, answers included.
+            limits: what code may use.
+            slot: a number of its own for each worker that runs at the same time; under root,
+                children run as a user of its own.
+            probes: the module that questions are put to.
+            preload: modules to import beforehand; by default those that students' files import.
+            folders: more folders to import `probes` and `preload` from.
+
+        Raises InputError where the platform has no fork (Windows, macOS), or it cannot start.
+        """
+        if sys.platform != "linux":
+            raise InputError(
+                "Submissions can only be graded on Linux: elsewhere use a container or WSL."
+            )
+        self._limits = limits
+        self._settings = Settings(
+            descriptor=-1,
+            folders=[str(PROJECT), *(str(folder.resolve()) for folder in folders)],
+            probes=probes,
+            preload=list(what_students_import() if preload is None else preload),
+            trusted=trusted,
+            slot=slot,
+            limits=asdict(limits),
+        )
+        self._start()
+        self.protections: list[str] = []
+        self.missing: list[str] = []
+        try:
+            child, report = self._fork()
+            self.protections, self.missing = report
+            child.load([])
+            child.end()
+        except Ended as problem:
+            self.close()
+            raise InputError(f"Student code cannot be locked in: {problem}") from problem
+        if child.failure is not None:
+            self.close()
+            raise InputError(f"The probes cannot be used: {child.failure.text}")
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process. Children that still run end when they are let go of."""
+        self._socket.close()
+        try:
+            self._process.wait(OWN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @contextmanager
+    def child(self, texts: list[str]) -> Iterator[Child]:
+        """Give a process that has loaded a student's statements; at the end nothing of it is left.
+
+        A worker that has died is started again. Where no child can be had, every question to the
+        one that is given gets "died".
+        """
+        try:
+            child, report = self._fork()
+        except Ended:
+            child, report = self._fork_again()
+        if report == [self.protections, self.missing]:
+            child.load(texts)
+        elif child.failure is None:
+            child.fail("died", "the child could not be locked in as before")
+        try:
+            yield child
+        finally:
+            child.end()
+
+    def _fork_again(self) -> tuple[Child, list[list[str]]]:
+        """Start the process anew and return a child of it, or one that has failed already."""
+        self.close()
+        try:
+            self._start()
+            return self._fork()
+        except (Ended, InputError) as problem:
+            child = Child(socket.socket(), socket.socket(), self._limits)
+            child.fail("died", f"no child could be had: {problem}")
+            return child, []
+
+    def _fork(self) -> tuple[Child, list[list[str]]]:
+        """Return a child that is locked in, and what it reports of its protections; Ended."""
+        channel, far_channel = socket.socketpair()
+        lifeline, far_lifeline = socket.socketpair()
+        child = Child(channel, lifeline, self._limits)
+        with far_channel, far_lifeline, contextlib.suppress(OSError):
+            socket.send_fds(self._socket, [FORK], [far_channel.fileno(), far_lifeline.fileno()])
+        try:
+            # Where nobody has taken the far ends, this finds the channel closed.
+            kind, body = child.receive_frame(time.monotonic() + OWN_SECONDS)
+        except (Ended, TimeoutError, UnreadableReply) as problem:
+            child.end()
+            raise Ended("the worker did not answer") from problem
+        if kind != "ready":
+            child.end()
+            raise Ended(read_text(body))
+        # No student code has run yet: this is our own writing.
+        return child, json.loads(body)
+
+    def _start(self) -> None:
+        """Start the process and wait until it has imported everything."""
+        self._socket, far = socket.socketpair()
+        settings = asdict(self._settings) | {"descriptor": far.fileno()}
+        packages = [
+            entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")
+        ]
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        with tempfile.TemporaryFile() as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", START, json.dumps(settings), json.dumps(packages)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=kept
+                | SET_VARIABLES
+                | {"HOME": "/nonexistent", "TMPDIR": tempfile.gettempdir()},
+                cwd="/",
+                pass_fds=[far.fileno()],
+                start_new_session=True,
+            )
+            far.close()
+            self._socket.settimeout(START_SECONDS)
+            try:
+                started = self._socket.recv(1) == READY
+            except OSError:
+                started = False
+            if not started:
+                self._process.kill()
+                self.close()
+                errors.seek(0)
+                said = errors.read().decode(errors="replace").strip().splitlines()
+                reason = clean_text(said[-1]) if said else "it said nothing"
+                raise InputError(f"The process for student code could not be started: {reason}")

@@ -1,0 +1,126 @@
+"""Import a script in a fresh process, without network or GPU, and look at its functions."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from a3lib.kit.source.interface import REQUIRED_DEFAULTS, REQUIRED_FUNCTIONS
+from a3lib.util.files import PROJECT
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a fresh process found in a script; `error` is None when the script imports."""
+
+    error: str | None
+    seconds: float
+    found: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+
+
+# An audit hook sees every connection that Python makes and cannot be taken away. Linux, where it
+# lets us, gives the process a network of its own as well, for what other code in it tries.
+CHILD = """
+import ctypes, importlib.util, inspect, json, os, sys, time
+
+def without_network():
+    user, group, new_user, new_network = os.getuid(), os.getgid(), 0x10000000, 0x40000000
+    unshare = ctypes.CDLL(None).unshare
+    if unshare(new_network) and not unshare(new_user | new_network):
+        same = {"setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
+        for name, text in same.items():
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
+
+def refuse(event, arguments):
+    name = event.removeprefix("socket.")
+    by_path = name in ("connect", "sendto", "sendmsg") and arguments[0].family.name == "AF_UNIX"
+    if name != event and name in REFUSED and not by_path:
+        raise OSError("a script is imported without network here")
+
+REFUSED = {"connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "gethostbyaddr"}
+try:
+    without_network()
+except Exception:
+    pass  # Not Linux, or not allowed: then the hook is what there is.
+sys.addaudithook(refuse)
+
+script, name, *functions = sys.argv[1:]
+spec = importlib.util.spec_from_file_location(name, script)
+module = sys.modules[name] = importlib.util.module_from_spec(spec)
+started = time.perf_counter()
+spec.loader.exec_module(module)
+seconds = time.perf_counter() - started
+
+def arguments(value):
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return [[p.name, p.default is not p.empty] for p in parameters]
+
+found = {f: arguments(getattr(module, f)) for f in functions if hasattr(module, f)}
+print()  # The script may have left a line open.
+print(json.dumps({"seconds": seconds, "found": found}))
+"""
+
+
+def verify_script(
+    script: Path, timeout: float = 60.0, notebook_folder: Path | None = None
+) -> Verification:
+    """Import a script in a fresh process without network or GPU, and look at its functions."""
+    folders = [script.resolve().parent, (notebook_folder or script.parent).resolve()]
+    paths = [*folders, PROJECT, os.environ.get("PYTHONPATH")]
+    settings = {
+        "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    given = [str(script.resolve()), script.stem, *REQUIRED_FUNCTIONS]
+    # Files and no pipes: a process that the script leaves behind would keep a pipe open.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        try:
+            child = subprocess.run(
+                [sys.executable, "-c", CHILD, *given],
+                cwd=folders[0],
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            return Verification(f"its import takes longer than {timeout:g} seconds", timeout)
+        printed, complaints = [(file.seek(0), file.read())[1] for file in (output, errors)]
+    answers = [line for line in printed.splitlines() if line.startswith('{"seconds"')]
+    if child.returncode or not answers:
+        lines = complaints.strip().splitlines()
+        return Verification(lines[-1] if lines else f"it ends with {child.returncode}", 0.0)
+    answer = json.loads(answers[-1])
+    return compare(answer["seconds"], answer["found"])
+
+
+def compare(seconds: float, arguments: dict[str, list[tuple[str, bool]] | None]) -> Verification:
+    """Hold a script's functions, given as arguments with "has a default", against the list."""
+    found, missing, different = [], [], []
+    for name, required in REQUIRED_FUNCTIONS.items():
+        given = arguments.get(name)
+        shown = ", ".join(f"{a}=..." if has_default else a for a, has_default in given or [])
+        optional = required[len(required) - REQUIRED_DEFAULTS[name] :]
+        if name not in arguments:
+            missing.append(name)
+        elif given is None:
+            different.append(f"{name} is not a function")
+        elif tuple(argument for argument, _ in given) != required:
+            different.append(f"{name}({shown}) must be {name}({', '.join(required)})")
+        elif not all(has_default for argument, has_default in given if argument in optional):
+            different.append(f"{name}({shown}) must have a default for {' and '.join(optional)}")
+        else:
+            found.append(name)
+    return Verification(None, seconds, tuple(found), tuple(missing), tuple(different))

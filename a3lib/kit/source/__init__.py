@@ -1,0 +1,1 @@
+"""Read code as source: nothing in it is executed."""

@@ -1,0 +1,96 @@
+"""A place to try words out: every policy goes on from the start of a review that a person types."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from IPython.display import HTML, DisplayHandle, display
+from transformers import PreTrainedTokenizerBase
+
+from a3lib.errors import InputError
+from a3lib.notebook.widgets import errors_shown_in, full_width, load_widgets, message_html
+from a3lib.results.samples import Samples
+from a3lib.results.tables import samples_table
+
+# The tiny world's model has 128 places for tokens, and wants 20 of them for its own.
+LONGEST_START = 100
+HINT = 'Other words? Call playground.show(continue_start, "my own words").'
+
+
+def read_start(start: str, tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
+    """Return the start of a review as the tokenizer reads it, and how many tokens it has.
+
+    Raises InputError where it has more than `LONGEST_START`.
+    """
+    input_ids = tokenizer(start, split_special_tokens=True)["input_ids"]
+    if len(input_ids) > LONGEST_START:
+        raise InputError(
+            f"The start has {len(input_ids)} tokens; type fewer words, {LONGEST_START} tokens at "
+            "most."
+        )
+    return tokenizer.batch_decode([input_ids], skip_special_tokens=True)[0], len(input_ids)
+
+
+def continued(continue_start: Callable[[str], Samples], start: str) -> Any:
+    """Return the table of what every policy writes after `start`.
+
+    Raises InputError for an empty start, and what `continue_start` raises.
+    """
+    # A policy goes on worse after a blank: most words begin with one.
+    start = start.strip()
+    if not start:
+        raise InputError("The start is empty; type the first words of a review.")
+    return samples_table(continue_start(start), f"After the start: {start}")
+
+
+def make_form(
+    widgets: ModuleType,
+    continue_start: Callable[[str], Samples],
+    start: str,
+    on_success: Callable[[], None],
+) -> Any:
+    """Return the form: a field for the start, a button, and below them the table or a message.
+
+    `on_success` is called before the form shows a table of its own.
+    """
+    field = widgets.Text(value=start, description="Start of a review:", **full_width(widgets))
+    button = widgets.Button(description="Continue", tooltip="Let every model write on")
+    message, table = widgets.HTML(), widgets.HTML()
+
+    def press(_: Any) -> None:
+        button.disabled = True
+        message.value = message_html("The models are writing ...")
+        try:
+            with errors_shown_in(message):
+                made = continued(continue_start, field.value)._repr_html_()
+                on_success()
+                table.value, message.value = made, ""
+        finally:
+            button.disabled = False
+
+    button.on_click(press)
+    return widgets.VBox([field, button, message, table])
+
+
+def show(continue_start: Callable[[str], Samples], start: str) -> None:
+    """Show what every policy writes after `start`, and a form to go on from other words.
+
+    `continue_start` takes a start and returns samples of that one prompt; each press of the button
+    calls it again. Without ipywidgets there is the table alone. An InputError is shown as its
+    sentence.
+    """
+    widgets = load_widgets()
+    try:
+        first = continued(continue_start, start)
+    except InputError as error:
+        first = None
+        print(error)
+    # The first table is an output of its own: a page that is saved keeps it, also where the form's
+    # script is missing. It makes room for the form's own table.
+    handle = DisplayHandle()
+    if widgets is not None:
+        display(make_form(widgets, continue_start, start, lambda: handle.update(HTML(""))))
+    if first is not None:
+        handle.display(first)
+    if widgets is None:
+        print(HINT)

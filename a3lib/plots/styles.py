@@ -1,0 +1,207 @@
+"""Which colour, line style and marker a model or method has: the same in every figure and table."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+from zlib import crc32
+
+import numpy as np
+
+from a3lib.profiles import ORIGINAL, REINFORCE, SFT_NAME, dpo_name, kl_name
+
+Style = str | tuple[int, tuple[float, ...]]
+Item = TypeVar("Item")
+
+# For what is no model. Every colour here is dark enough for 3 : 1 on white, which WCAG 2.2 (1.4.11)
+# asks of the lines of a graph; tests/plots/test_styles.py sees them as colour-blind readers do.
+COLOURS = ("#0072B2", "#C8761A", "#2B8A3E", "#A0246E", "#858585", "#5B2A9D")
+STYLES: tuple[Style, ...] = (
+    "-",
+    (0, (7, 2)),
+    "-.",
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (4, 1.5)),
+    (0, (1.2, 1.2)),
+)
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+class Look(NamedTuple):
+    """A colour (#RRGGBB), a line style and a marker, as matplotlib takes them."""
+
+    colour: str
+    style: Style
+    marker: str
+
+
+ORIGINAL_LOOK = Look("#3F3F3F", STYLES[4], "*")
+REINFORCE_LOOK = Look("#0072B2", STYLES[0], "X")
+# From the least held back (alpha 0, a small beta) to the most, which is nearly the original.
+KL_COLOURS = ("#DD7800", "#E0254F", "#8C0A84", "#390220")
+DPO_COLOURS = ("#00998C", "#3B7F03", "#263304")
+KL_MARKERS = ("o", "^", "<", "v", "D", "P")
+DPO_MARKERS = ("8", "s", "p", "D", "d", ">")
+# The value in the middle of each scale and how steep the scale is there: the defaults are spread.
+KL_MIDDLE, KL_POWER = 0.03, 0.5
+DPO_MIDDLE, DPO_POWER = 0.22, 2.0
+
+# Theory orders the divergences from reverse KL through the alphas to forward KL; Jensen-Shannon is
+# not on that line.
+ENDS = {"reverse_kl": 0.0, "forward_kl": 1.0}
+DIVERGENCE_COLOURS = ("#1A0840", "#3B50D8", "#159A5E")
+JENSEN_SHANNON, JENSEN_SHANNON_COLOUR = "jensen_shannon", "#C4321F"
+# By how much a link's lines and markers are moved on, so that a divergence's differ between links.
+LINK_SHIFTS = {"hinge": 2, "ipo": 4}
+OTHER_LOOKS = {
+    name: Look(colour, STYLES[number], MARKERS[number])
+    for number, (name, colour) in enumerate(
+        (
+            ("ipo", "#C8761A"),
+            ("slic", "#A0246E"),
+            ("rrhf", "#2B8A3E"),
+            ("rso", "#858585"),
+            ("curriculum", "#1FA0B8"),
+        ),
+        start=1,
+    )
+}
+
+# What people read in its place.
+PLAIN_DPO = "sigmoid-reverse_kl"
+OTHERS = "other methods"
+
+
+def place(value: float, middle: float, power: float) -> float:
+    """Return where a value from 0 on stands between 0 and 1, half-way at `middle`."""
+    # Far beyond every middle, and far from overflowing.
+    raised = min(value, 1e9) ** power
+    return raised / (raised + middle**power)
+
+
+def blend(colours: Sequence[str], where: float) -> str:
+    """Return the colour (#RRGGBB) at a place from 0 to 1 along evenly spaced colours."""
+    channels = [[int(colour[start : start + 2], 16) for colour in colours] for start in (1, 3, 5)]
+    corners = np.linspace(0, 1, len(colours))
+    mixed = [round(float(np.interp(where, corners, channel))) for channel in channels]
+    return "#" + "".join(f"{value:02X}" for value in mixed)
+
+
+def family_look(colours: Sequence[str], markers: Sequence[str], where: float) -> Look:
+    """Return the look of a family's member at a place from 0 to 1 in its scale."""
+    number = min(int(where * len(STYLES)), len(STYLES) - 1)
+    return Look(blend(colours, where), STYLES[number], markers[number])
+
+
+def model_look(name: str) -> Look | None:
+    """Return the look of one of the models of `profiles.model_names`, or None for another name."""
+    fixed = {ORIGINAL: ORIGINAL_LOOK, REINFORCE: REINFORCE_LOOK}
+    found = re.search(r"= ([0-9][0-9.e+-]*)$", name)
+    if name in fixed or not found:
+        return fixed.get(name)
+    try:
+        value = float(found[1])
+    except ValueError:
+        return None
+    if name == kl_name(value):
+        return family_look(KL_COLOURS, KL_MARKERS, place(value, KL_MIDDLE, KL_POWER))
+    if name == dpo_name(value):
+        return family_look(DPO_COLOURS, DPO_MARKERS, place(value, DPO_MIDDLE, DPO_POWER))
+    return None
+
+
+def look_of(name: str) -> Look:
+    """Return the look of a model by its name in `profiles.model_names`, whatever stands beside it.
+
+    KL policies go by alpha and DPO policies by beta along a scale of their own. A name that is no
+    model's has one of `COLOURS` that depends on the name alone.
+    """
+    number = crc32(name.encode("utf-8", "surrogatepass"))
+    other = Look(COLOURS[number % 6], STYLES[number % 6], MARKERS[number % 6])
+    return model_look(name) or other
+
+
+def first_free(wanted: Item, choices: Iterable[Item], taken: Collection[Item]) -> Item:
+    """Return what is wanted, or where it is taken the first choice that is free, if there is."""
+    if wanted not in taken:
+        return wanted
+    return next((choice for choice in choices if choice not in taken), wanted)
+
+
+def apart(looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Return looks that share a figure, no line style or marker twice while there are more."""
+    found: dict[str, Look] = {}
+    for name, look in looks.items():
+        style = first_free(look.style, STYLES, [other.style for other in found.values()])
+        marker = first_free(look.marker, MARKERS, [other.marker for other in found.values()])
+        found[name] = Look(look.colour, style, marker)
+    return found
+
+
+def looks_for(names: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of names that share a figure, told apart as well as can be.
+
+    A model keeps its colour; of the other names one whose colour is taken gets the next free one.
+    """
+    looks: dict[str, Look] = {}
+    for name in names:
+        look = look_of(name)
+        if model_look(name) is None:
+            taken = [other.colour for other in looks.values()]
+            look = look._replace(colour=first_free(look.colour, COLOURS, taken))
+        looks[name] = look
+    return apart(looks)
+
+
+def groups_of(methods: Sequence[str]) -> dict[str, list[str]]:
+    """Sort methods into those that are compared: the divergences of a link, and all others.
+
+    The others have plain DPO beside them, if it was run: rso and curriculum are variants of it.
+    """
+    by_link: dict[str, list[str]] = {}
+    for method in methods:
+        by_link.setdefault(method.partition("-")[0], []).append(method)
+    groups = {link: members for link, members in by_link.items() if len(members) > 1}
+    alone = [members[0] for members in by_link.values() if len(members) == 1]
+    if alone:
+        plain = [PLAIN_DPO] if PLAIN_DPO in methods and PLAIN_DPO not in alone else []
+        groups[OTHERS] = [*plain, *alone]
+    return groups
+
+
+def divergence_place(name: str) -> float | None:
+    """Return where a divergence stands from reverse KL (0) to forward KL (1), by its name."""
+    alpha = re.search(r"alpha[^0-9]*([0-9]+(?:\.[0-9]+)?)", name)
+    if alpha:
+        return min(1.0, float(alpha[1]))
+    return next((place for end, place in ENDS.items() if end in name), None)
+
+
+def method_look(name: str) -> Look:
+    """Return the look of a method of the study, of a divergence, or of a run's model, by its name.
+
+    A divergence has one colour under every link; its line and marker differ between links. The
+    policy before training, "SFT", looks like a run's original model.
+    """
+    known = OTHER_LOOKS.get(name) or model_look(ORIGINAL if name == SFT_NAME else name)
+    if known is not None:
+        return known
+    written = re.sub("[ -]", "_", name.lower())
+    where = divergence_place(written)
+    if JENSEN_SHANNON in written:
+        colour, number = JENSEN_SHANNON_COLOUR, 5
+    elif where is not None:
+        colour, number = blend(DIVERGENCE_COLOURS, where), round(4 * where)
+    else:
+        return look_of(name)
+    number = (number + LINK_SHIFTS.get(name.partition("-")[0], 0)) % len(STYLES)
+    return Look(colour, STYLES[number], MARKERS[number])
+
+
+def method_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of methods that share a panel."""
+    return apart({name: method_look(name) for name in names})
+
+
+def short_name(name: str) -> str:
+    """Return a model's name for a legend in which all models are of one family."""
+    return name.removeprefix("KL, ").removeprefix("DPO, ")

@@ -1,0 +1,206 @@
+"""Write down what a study found: tables, figures, and a sentence on the order of divergences."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from a3lib.plots import save_figure
+from a3lib.plots.styles import OTHERS, groups_of
+from a3lib.profiles import SAMPLE_PROMPTS, SFT_NAME
+from a3lib.results.run import SUMMARY_FILE, versions
+from a3lib.results.samples import Samples, model_samples
+from a3lib.results.tables import format_figure, text_table
+from a3lib.study.analysis import (
+    SFT,
+    Curves,
+    Estimate,
+    best_runs,
+    common_reward,
+    make_curves,
+    matched_table,
+    methods_of,
+    verdict,
+)
+from a3lib.study.config import Study
+from a3lib.study.figures import frontier, training_curves
+from a3lib.study.methods import ORDERED_DIVERGENCES
+
+BEST_COLUMNS = {
+    "method": "method",
+    "knob": "beta",
+    "reward": "reward",
+    "gain": "gain",
+    "entropy": "entropy",
+    "kl": "KL",
+    "naturalness": "natural",
+    "held_out": "held-out loss",
+    "stopped_step": "lowest",
+    "accuracy": "accuracy",
+    "beyond": "beyond",
+    "finite": "finite",
+}
+MATCHED_COLUMNS = ("method", "entropy", "unigram_entropy", "kl", "naturalness", "seeds")
+
+
+def best_table(best: pd.DataFrame) -> str:
+    """Return each method at its best beta as a table in plain text, narrow enough for a page.
+
+    beta is the method's own number; `lowest` the step of the lowest held-out loss; `beyond` the
+    share of pairs with a side on the line that continues an exponential.
+    """
+    shown = best.assign(
+        held_out=[
+            f"{start:.3f} to {end:.3f}"
+            for start, end in zip(best["held_out_start"], best["held_out_end"], strict=True)
+        ],
+        stopped_step=[f"{step:.0f}" for step in best["stopped_step"]],
+        finite=["yes" if finite else "NO" for finite in best["finite"]],
+    )
+    rows = shown[list(BEST_COLUMNS)].astype(object).to_numpy().tolist()
+    return text_table([*BEST_COLUMNS.values()], rows)
+
+
+def matched_text(table: pd.DataFrame) -> str:
+    """Return the figures at a matched reward as a table in plain text."""
+    rows = []
+    for row in table[list(MATCHED_COLUMNS)].to_dict("records"):
+        passed = row["seeds"] > 0
+        cells = [row["method"]]
+        for name in MATCHED_COLUMNS[1:-1]:
+            value = row[name] if isinstance(row[name], Estimate) else format_figure(row[name])
+            cells.append(str(value) if passed else "not passed")
+        rows.append([*cells, row["seeds"]])
+    return text_table(["method", "entropy", "unigram entropy", "KL", "natural", "seeds"], rows)
+
+
+def most_entropy(table: pd.DataFrame, target: float) -> str:
+    """Say which method keeps most entropy at a reward, from its table, and how clearly."""
+    first = table.iloc[0]
+    near = [row["method"] for _, row in table.iloc[1:].iterrows() if overlap(row, first)]
+    return (
+        f"At reward {target:g}, {first['method']} keeps most entropy: {first['entropy']} nats a "
+        f"token, at a KL of {first['kl']}"
+        + (f"; the intervals of {', '.join(near)} overlap with it." if near else ".")
+    )
+
+
+def overlap(one: pd.Series, other: pd.Series) -> bool:
+    """Say whether the entropies of two methods have intervals that overlap."""
+    return one["entropy"].high >= other["entropy"].low
+
+
+def plain(value: Any) -> Any:
+    """Return a figure as something that JSON can hold; NaN and infinity become None."""
+    if isinstance(value, Estimate):
+        return [plain(part) for part in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows for JSON."""
+    return [{key: plain(v) for key, v in row.items()} for row in frame.to_dict("records")]
+
+
+def matched_sections(curves: Curves) -> tuple[list[str], dict[str, Any]]:
+    """Return the matched tables of each group of methods, as text and for JSON.
+
+    A group is compared at the highest reward that all its curves pass in every seed; where there
+    is none, it is said.
+    """
+    sections, found = [], {}
+    for title, methods in groups_of(methods_of(curves.runs)).items():
+        target = common_reward(curves, methods)
+        if target is None:
+            sections.append(f"{title}: no reward is passed by all curves in every seed.")
+            continue
+        table = matched_table(curves, target, methods)
+        sections.append(f"{title}\n{matched_text(table)}\n{most_entropy(table, target)}")
+        found[title] = {"reward": target, "methods": records(table)}
+    return sections, found
+
+
+def save_figures(runs: pd.DataFrame, curves: Curves, best: pd.DataFrame, folder: Path) -> None:
+    """Write the three figures as PNG and PDF into the study's folder."""
+    betas = dict(zip(best["method"], best["beta"], strict=True))
+    for name, figure in (
+        ("reward_entropy", frontier(curves, "entropy")),
+        ("reward_kl", frontier(curves, "kl")),
+        ("training", training_curves(runs[runs["failed"] == ""], betas)),
+    ):
+        save_figure(figure, folder / "figures", name)
+        plt.close(figure)
+
+
+def acceptance(made: dict[str, Any]) -> list[str]:
+    """Say which share of candidates rejection sampling accepts, if there was any."""
+    rates = [found["acceptance_rate"] for found in made.values() if "acceptance_rate" in found]
+    if not rates:
+        return []
+    mean = math.fsum(rates) / len(rates)
+    return [f"Rejection sampling's first round accepts {mean:.1%} of the candidates."]
+
+
+def best_samples(runs: pd.DataFrame, best: pd.DataFrame, prompts: Sequence[str]) -> Samples:
+    """Return what the policy before training, and each method at its best beta, write.
+
+    After the first test prompts, at the study's first seed; a method that has no run there is left
+    out. `runs` are rows of `grid.run_study`, `best` those of `analysis.best_runs`.
+    """
+    finished = runs[(runs["failed"] == "") & (runs["seed"] == runs["seed"].min())]
+    shown = list(prompts[:SAMPLE_PROMPTS])
+    count = len(shown)
+    models = []
+    for method, beta in [(SFT, math.inf), *zip(best["method"], best["beta"], strict=True)]:
+        found = finished[(finished["method"] == method) & (finished["beta"] == beta)]
+        for row in found.to_dict("records"):
+            texts, rewards, kls = ([*row[key]][:count] for key in ("texts", "rewards", "kls"))
+            name = SFT_NAME if method == SFT else method
+            models.append(model_samples(name, shown, texts, rewards, kls))
+    return Samples(tuple(shown), tuple(models))
+
+
+def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[str, Any]) -> str:
+    """Write figures/ and summary.json of a study and return its findings as text.
+
+    `runs` are the rows of `grid.run_study`; `made` says how policy and data were made and goes
+    into the summary.
+    """
+    curves, best = make_curves(runs), best_runs(runs)
+    if methods_of(curves.runs):
+        save_figures(runs, curves, best, folder)
+    start = curves.runs[curves.runs["method"] == SFT][["reward", "entropy"]].mean()
+    failed = runs[runs["failed"] != ""]
+    sections, matched = matched_sections(curves)
+    links = [title for title in groups_of(methods_of(runs)) if title != OTHERS]
+    verdicts = {link: verdict(curves, link, ORDERED_DIVERGENCES) for link in links}
+    summary = {
+        "settings": asdict(study),
+        "versions": versions(),
+        "made": made,
+        "runs": len(runs),
+        "diverged": failed["failed"].tolist(),
+        "sft": {key: plain(value) for key, value in start.items()},
+        "best": records(best),
+        "matched": matched,
+        "verdicts": {link: found._asdict() for link, found in verdicts.items()},
+    }
+    text = json.dumps(summary, indent=2)
+    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+    parts = [
+        f"{len(runs)} runs, {len(failed)} of them diverged. The policy before: reward "
+        f"{start['reward']:.3f}, entropy {start['entropy']:.3f} nats a token.",
+        f"Each method at its best beta, means over seeds:\n{best_table(best)}",
+        *acceptance(made),
+        "At equal reward, means over seeds with 95 % bootstrap intervals:",
+        *sections,
+        *(found.sentence for found in verdicts.values()),
+        f"Figures, study.parquet and summary.json are in {folder}.",
+    ]
+    return "\n\n".join(parts)

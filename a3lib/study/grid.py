@@ -1,0 +1,244 @@
+"""The preference study: a grid of offline runs over methods, betas and seeds.
+
+A study is a folder: settings.json, what `artifacts` keeps there, rows/ with a file a run, written
+as soon as it is done, and at the end study.parquet with all rows. A run whose row is there is not
+done again.
+"""
+
+import json
+import math
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from a3lib.errors import TrainingDiverged
+from a3lib.models import load_policy
+from a3lib.study.analysis import SFT
+from a3lib.study.artifacts import (
+    Tools,
+    acceptance_rate,
+    load_candidate_pairs,
+    load_preferences,
+    load_tools,
+    make_sft_policy,
+    policy_source,
+)
+from a3lib.study.candidates import check_same_settings
+from a3lib.study.config import Study
+from a3lib.study.methods import find_method
+from a3lib.study.train import measure_policy, train_offline
+from a3lib.util.cpu import cores
+
+RESULTS_FILE, ROWS_FOLDER, SETTINGS_FILE = "study.parquet", "rows", "settings.json"
+# A folder may be continued with more of the grid, but not with another study.
+GRID_FIELDS = ("methods", "betas", "exponential_betas", "seeds")
+
+
+class Job(NamedTuple):
+    """One run of the grid; `beta` is plain DPO's, which the method turns into its own number."""
+
+    method: str
+    beta: float
+    seed: int
+
+
+def grid(study: Study) -> list[Job]:
+    """Return all runs of a study, those of the untrained policy first."""
+    # The untrained policy is one that is held back by an infinite beta.
+    jobs = [Job(SFT, math.inf, seed) for seed in study.seeds]
+    for name in study.methods:
+        betas = study.betas_of(find_method(name).divergence)
+        jobs += [Job(name, beta, seed) for beta in betas for seed in study.seeds]
+    return jobs
+
+
+def measure(study: Study, tools: Tools, policy: Any, seed: int) -> dict[str, Any]:
+    """Measure a policy on the test prompts, with draws that depend on the seed alone."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        return measure_policy(
+            policy,
+            tools.reference,
+            tools.tokenizer,
+            tools.test_prompts,
+            tools.reward_of,
+            max_new_tokens=study.max_new_tokens,
+            unigram_tokens=study.unigram_tokens,
+            has_grammar=study.has_grammar,
+        )
+
+
+def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
+    """Do one run and return its row: what was measured at the end, and the history of training.
+
+    Where the held-out loss was lower before the end, `stopped` holds what early stopping would
+    have given: the policy of that step, measured in the same way. A run that diverges has the
+    message in `failed` and no measurement.
+    """
+    started = time.perf_counter()
+    tools = load_tools(study, folder)
+    row: dict[str, Any] = {**job._asdict(), "failed": ""}
+    if job.method == SFT:
+        row |= measure(study, tools, tools.reference, job.seed)
+        return row | {"seconds": time.perf_counter() - started}
+    method = find_method(job.method)
+    data = load_preferences(study, folder, method.data, job.seed)
+    held_out = load_preferences(study, folder, "held_out", job.seed)
+    policy = load_policy(policy_source(study, folder), tools.reference.device)
+    try:
+        history, best = train_offline(
+            policy,
+            method,
+            job.beta,
+            data,
+            held_out,
+            steps=study.steps,
+            batch_size=study.batch_size,
+            learning_rate=study.learning_rate,
+            longest_gradient=study.longest_gradient,
+            held_out_every=study.held_out_every,
+            seed=job.seed,
+        )
+    except TrainingDiverged as error:
+        return row | error.history | {"failed": str(error), "knob": method.knob(job.beta)}
+    row |= measure(study, tools, policy, job.seed)
+    looks = history["held_out_losses"]
+    stopped_step = history["held_out_steps"][looks.index(min(looks))]
+    row |= history | {"knob": method.knob(job.beta), "stopped_step": stopped_step}
+    if stopped_step != study.steps:
+        policy.load_state_dict(best)
+        stopped = measure(study, tools, policy, job.seed)
+        figures = ("reward", "entropy", "kl", "unigram_entropy", "distinct_2", "naturalness")
+        row |= {f"stopped_{name}": stopped[name] for name in figures}
+    return row | {"seconds": time.perf_counter() - started}
+
+
+def run_jobs(
+    study: Study, folder: Path, jobs: list[Job], workers: int
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Do runs, in this process or in several, and yield each with its row as it is done."""
+    if workers == 1:
+        for job in jobs:
+            yield job, run_job(study, folder, job)
+        return
+    # Several processes of one thread are faster than one of several, for models of this size.
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=begin_worker,
+        initargs=(max(1, cores() // workers),),
+    )
+    with pool:
+        futures = {pool.submit(run_job, study, folder, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def begin_worker(threads: int) -> None:
+    """Set up a worker process, and let it end when the study is killed and cannot end it."""
+    torch.set_num_threads(threads)
+    Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Wait until the process that started this one is gone, then end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def default_workers() -> int:
+    """Return one process a core, or one in all where a GPU does the work."""
+    return 1 if torch.cuda.is_available() else cores()
+
+
+def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
+    """Write the study's settings into its folder, or check that they are the ones in there.
+
+    Raises InputError, naming the difference, where the folder holds another study.
+    """
+    fixed = {key: value for key, value in asdict(study).items() if key not in GRID_FIELDS}
+    # Models are told apart by what they are, so a folder that moved is still the same one.
+    settings = {key: v for key, v in fixed.items() if key not in ("policy", "reward_model")}
+    settings = json.loads(json.dumps(settings | identity))
+    file = folder / SETTINGS_FILE
+    if file.is_file():
+        made_with = json.loads(file.read_text(encoding="utf-8"))
+        check_same_settings(made_with, settings, f"The study {str(folder)!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def save_row(row: dict[str, Any], folder: Path) -> None:
+    """Keep the row of a run in a file of its own, which is there as a whole or not at all."""
+    file = folder / ROWS_FOLDER / f"{row['method']}_{row['beta']}_{row['seed']}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(json.dumps(row), encoding="utf-8")
+    unfinished.replace(file)
+
+
+def read_rows(folder: Path) -> dict[Job, dict[str, Any]]:
+    """Return the rows of the runs that are done, by run."""
+    rows = [json.loads(f.read_text("utf-8")) for f in (folder / ROWS_FOLDER).glob("*.json")]
+    return {Job(row["method"], row["beta"], row["seed"]): row for row in rows}
+
+
+def prepare(study: Study, folder: Path) -> dict[str, Any]:
+    """Make the policy and every seed's data, or find them made; return what there is to say.
+
+    Before the grid, so that no two processes sample the same data.
+
+    Raises InputError where an input is wrong or the folder holds another study.
+    """
+    made: dict[str, Any] = {}
+    if study.sft_steps:
+        made["sft"] = make_sft_policy(study, folder)
+    tools = load_tools(study, folder)
+    claim_folder(study, folder, tools.identity)
+    for seed in study.seeds:
+        for kind in ("held_out", *sorted({find_method(name).data for name in study.methods})):
+            # Without the reference's scores, which each process of the grid computes for itself.
+            candidates, pairs = load_candidate_pairs(study, folder, kind, seed)
+            rewards = candidates.rewards
+            made[f"{kind}, seed {seed}"] = {
+                "candidates": rewards.numel(),
+                "mean_reward": rewards.mean().item(),
+                "pairs": len(pairs),
+            }
+            if kind == "rejection":
+                rate = acceptance_rate(rewards, study.rejection_beta)
+                made[f"{kind}, seed {seed}"]["acceptance_rate"] = rate
+    return made
+
+
+def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.DataFrame:
+    """Do the runs of a prepared study that are not done yet; return and keep all, in grid order."""
+    done = read_rows(folder)
+    jobs = [job for job in grid(study) if job not in done]
+    workers = min(workers or default_workers(), max(1, len(jobs)))
+    with tqdm(total=len(jobs), desc="study", file=sys.stdout) as bar:
+        for job, row in run_jobs(study, folder, jobs, workers):
+            save_row(row, folder)
+            done[job] = row
+            bar.update()
+            bar.set_postfix_str(f"{job.method}, beta {job.beta:g}, seed {job.seed}")
+    runs = pd.DataFrame([done[job] for job in grid(study)])
+    runs.to_parquet(folder / RESULTS_FILE)
+    return runs

@@ -1,0 +1,54 @@
+"""Files that are whole or not there, and zips that depend on nothing but what is in them."""
+
+import io
+import os
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from a3lib.errors import InputError
+
+# This library's folder, and the folder that holds it with the notebook and the write-up.
+LIBRARY = Path(__file__).resolve().parents[1]
+PROJECT = LIBRARY.parent
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Write a file that holds at every moment the old content or the new, even after a crash.
+
+    Raises OSError where it cannot be written, and then leaves it as it was.
+    """
+    part = file.with_name(f".{file.name}.part")
+    try:
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_at_once(file: Path, content: bytes, remedy: str) -> None:
+    """Write a file whole or not at all; raises InputError, with this remedy, where it cannot be."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, content)
+    except OSError as error:
+        raise InputError(
+            f"{str(file)!r} cannot be written ({error.strerror}); {remedy}."
+        ) from error
+
+
+def zipped(files: Mapping[str, bytes], executable: Collection[str]) -> bytes:
+    """Return a zip of files that depends on their names, contents and modes alone."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name)  # Without a time it is 1980, whenever it is made.
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, on every system.
+            entry.external_attr = (0o100755 if name in executable else 0o100644) << 16
+            archive.writestr(entry, files[name])
+    return packed.getvalue()

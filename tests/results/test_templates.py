@@ -1,0 +1,48 @@
+"""Texts and looks as they stand in HTML."""
+
+import math
+from pathlib import Path
+
+from a3lib.plots import Look, look_of
+from a3lib.profiles import model_names
+from a3lib.results.templates import DASHES, clean, dashes, decimals, marker_path, number, render
+
+
+def test_controls_become_pictures_and_the_rest_a_replacement() -> None:
+    assert clean("\x00\x1f\x7f\r") == "\u2400\u241f\u2421\u240d"
+    assert clean("\x80\x9f\ud800\udfff\ufdd0\ufffe\uffff\U0001fffe\U0010ffff") == "\ufffd" * 9
+    allowed = "a\t\n\u00a0\u2028\u202e\u05d0\ue000\ufffd\U0001f600<&"
+    assert clean(allowed) == allowed
+
+
+def test_a_number_is_finite() -> None:
+    assert [number(v) for v in (1, 0.5, 0)] == [1.0, 0.5, 0.0]
+    for value in (None, math.nan, math.inf, -math.inf, "1", True, [1], 10**400, -1e301):
+        assert number(value) is None
+    assert decimals(0.12345) == "0.123" and decimals(2, 1) == "2.0"
+    assert decimals(math.nan) == "\N{EN DASH}"
+
+
+def test_a_template_escapes_and_cleans_what_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "t.html").write_text("{{ a }}|{{ b | tojson }}|{{ n }}", encoding="utf-8")
+    found = render(tmp_path / "t.html", {"a": "<\x00'", "b": "</script>\ud800", "n": 3})
+    assert found == '&lt;\u2400&#39;|"\\u003c/script\\u003e\\ud800"|3'
+
+
+def test_line_styles_are_lengths_of_dashes() -> None:
+    assert dashes(Look("#000000", "-", "o")) == "none"
+    assert dashes(Look("#000000", "--", "o")) == DASHES["--"]
+    assert dashes(Look("#000000", (0, (6, 1.5)), "o")) == "9 2.25"
+
+
+def test_markers_are_paths_around_the_origin() -> None:
+    square = marker_path(Look("#000000", "-", "s"))
+    corners = [tuple(map(float, pair.split())) for pair in square.strip("MZ").split("L")]
+    assert sorted(corners) == [(-4.8, -4.8), (-4.8, 4.8), (4.8, -4.8), (4.8, 4.8)]
+    up, down = (marker_path(Look("#000000", "-", marker)) for marker in "^v")
+    tops = [tuple(map(float, pair.split())) for pair in up.strip("MZ").split("L")]
+    assert min(tops, key=lambda corner: corner[1])[0] == 0 and up != down
+    looks = [look_of(name) for name in model_names((0.0, 0.003, 0.1, 3.0), (0.1, 0.25, 0.5))]
+    paths = {marker_path(look) for look in looks}
+    assert len(paths) == len({look.marker for look in looks})
+    assert all(path.startswith("M") and path.endswith("Z") for path in paths)
