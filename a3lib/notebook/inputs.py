@@ -1,4 +1,4 @@
-"""Everything that a run loads, in one place and in an order that finds mistakes early."""
+"""Everything that the notebook loads, once and in an order that finds mistakes early."""
 
 from typing import NamedTuple
 
@@ -6,13 +6,13 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.data import load_pairs, load_reviews
-from a3lib.models import load_policy, load_reference, load_reward_model, load_tokenizer
+from a3lib.models import load_policy, load_reward_model, load_tokenizer
 from a3lib.profiles import Profile
 from a3lib.tokenization import PreferencePair
 
 
 class Inputs(NamedTuple):
-    """Everything that a run loads: data, policy, frozen original and reward model."""
+    """What the notebook runs on: reviews, pairs, policy, reward model and their tokenizers."""
 
     train_texts: list[str]
     test_texts: list[str]
@@ -20,7 +20,6 @@ class Inputs(NamedTuple):
     test_pairs: list[PreferencePair]
     tokenizer: PreTrainedTokenizerBase
     policy: PreTrainedModel
-    reference: PreTrainedModel
     reward_model: PreTrainedModel
     reward_tokenizer: PreTrainedTokenizerBase
 
@@ -41,7 +40,6 @@ def load_inputs(profile: Profile, device: torch.device) -> Inputs:
         test_pairs,
         tokenizer,
         load_policy(profile.policy, device),
-        load_reference(profile.policy, device),
         reward_model,
         reward_tokenizer,
     )

@@ -1,51 +1,37 @@
 """A place to try words out: every policy goes on from the start of a review that a person types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from IPython.display import HTML, DisplayHandle, display
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
+from a3lib.notebook.comparison import ComputeReward, continue_start
 from a3lib.notebook.widgets import errors_shown_in, full_width, load_widgets, message_html
 from a3lib.results.samples import Samples
 from a3lib.results.tables import samples_table
 
-# The tiny world's model has 128 places for tokens, and wants 20 of them for its own.
-LONGEST_START = 100
-HINT = 'Other words? Call playground.show(continue_start, "my own words").'
+HINT = "Other words? Call playground.show again with them."
 
 
-def read_start(start: str, tokenizer: PreTrainedTokenizerBase) -> tuple[str, int]:
-    """Return the start of a review as the tokenizer reads it, and how many tokens it has.
-
-    Raises InputError where it has more than `LONGEST_START`.
-    """
-    input_ids = tokenizer(start, split_special_tokens=True)["input_ids"]
-    if len(input_ids) > LONGEST_START:
-        raise InputError(
-            f"The start has {len(input_ids)} tokens; type fewer words, {LONGEST_START} tokens at "
-            "most."
-        )
-    return tokenizer.batch_decode([input_ids], skip_special_tokens=True)[0], len(input_ids)
-
-
-def continued(continue_start: Callable[[str], Samples], start: str) -> Any:
+def continued(sample: Callable[[str], Samples], start: str) -> Any:
     """Return the table of what every policy writes after `start`.
 
-    Raises InputError for an empty start, and what `continue_start` raises.
+    Raises InputError for an empty start, and what `sample` raises.
     """
     # A policy goes on worse after a blank: most words begin with one.
     start = start.strip()
     if not start:
         raise InputError("The start is empty; type the first words of a review.")
-    return samples_table(continue_start(start), f"After the start: {start}")
+    return samples_table(sample(start), f"After the start: {start}")
 
 
 def make_form(
     widgets: ModuleType,
-    continue_start: Callable[[str], Samples],
+    sample: Callable[[str], Samples],
     start: str,
     on_success: Callable[[], None],
 ) -> Any:
@@ -62,7 +48,7 @@ def make_form(
         message.value = message_html("The models are writing ...")
         try:
             with errors_shown_in(message):
-                made = continued(continue_start, field.value)._repr_html_()
+                made = continued(sample, field.value)._repr_html_()
                 on_success()
                 table.value, message.value = made, ""
         finally:
@@ -72,16 +58,33 @@ def make_form(
     return widgets.VBox([field, button, message, table])
 
 
-def show(continue_start: Callable[[str], Samples], start: str) -> None:
+def show(
+    start: str,
+    policies: Mapping[str, PreTrainedModel],
+    compute_reward: ComputeReward,
+    tokenizer: PreTrainedTokenizerBase,
+    reward_tokenizer: PreTrainedTokenizerBase,
+    reward_model: PreTrainedModel,
+) -> None:
+    """Show what every policy writes after `start`, and a form to try other words.
+
+    `compute_reward` is the notebook's compute_reward_for_mini_batch. Each press of the form's
+    button samples anew, from every policy that there is by then.
+    """
+    models = (policies, compute_reward, tokenizer, reward_tokenizer, reward_model)
+    show_form(partial(continue_start, *models), start)
+
+
+def show_form(sample: Callable[[str], Samples], start: str) -> None:
     """Show what every policy writes after `start`, and a form to go on from other words.
 
-    `continue_start` takes a start and returns samples of that one prompt; each press of the button
+    `sample` takes a start and returns samples of that one prompt; each press of the button
     calls it again. Without ipywidgets there is the table alone. An InputError is shown as its
     sentence.
     """
     widgets = load_widgets()
     try:
-        first = continued(continue_start, start)
+        first = continued(sample, start)
     except InputError as error:
         first = None
         print(error)
@@ -89,7 +92,7 @@ def show(continue_start: Callable[[str], Samples], start: str) -> None:
     # script is missing. It makes room for the form's own table.
     handle = DisplayHandle()
     if widgets is not None:
-        display(make_form(widgets, continue_start, start, lambda: handle.update(HTML(""))))
+        display(make_form(widgets, sample, start, lambda: handle.update(HTML(""))))
     if first is not None:
         handle.display(first)
     if widgets is None:

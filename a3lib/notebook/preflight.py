@@ -1,6 +1,5 @@
-"""What a run is about to do: device, memory, versions, profile, and how long each section takes."""
+"""Load what a run needs and say what it is about to do: where, with what, and for how long."""
 
-import importlib
 import importlib.util
 import os
 from importlib.metadata import version
@@ -10,13 +9,11 @@ import torch
 from a3lib.data import count_blank
 from a3lib.models import choose_device
 from a3lib.notebook.inputs import Inputs, load_inputs
+from a3lib.notebook.timing import estimate_sections
 from a3lib.profiles import Profile
 from a3lib.results.run import LIBRARIES
 from a3lib.results.tables import text_table
 from a3lib.tinyworld import shown_name
-
-# Times real training steps; a student's copy is without it, and without the steps.
-ESTIMATES = "a3lib.notebook.timing"
 
 
 def free_memory(device: torch.device) -> str:
@@ -36,21 +33,22 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def time_rows(profile: Profile, inputs: Inputs, device: torch.device) -> list[list[str]]:
-    """Return the table's rows on time: an estimate a section, or that none can be given here."""
-    if importlib.util.find_spec(ESTIMATES) is None:
-        return [["time", "unknown: this copy has no training steps that could be timed"]]
-    sections = importlib.import_module(ESTIMATES).estimate_sections(profile, inputs, device)
-    return [
-        *[[f"section {name}", f"about {duration(value)}"] for name, value in sections.items()],
-        ["all sections", f"about {duration(sum(sections.values()))}"],
-    ]
+def check_reward_model(inputs: Inputs) -> None:
+    """Raise InputError where the reward model's positive class cannot be told.
+
+    A copy of the library without the solutions has nothing to look with.
+    """
+    if importlib.util.find_spec("a3lib.rewards"):
+        from a3lib.rewards import positive_label
+
+        positive_label(inputs.reward_model, inputs.reward_tokenizer)
 
 
-def preflight(profile: Profile) -> str:
-    """Return a table of where and what is about to run, with an estimate for each section.
+def preflight(profile: Profile) -> Inputs:
+    """Load all that a run needs, print what it is about to do, and return what was loaded.
 
-    Everything is loaded for it and thrown away afterwards.
+    The table says where it runs, with which versions, models and data, and how long each section
+    will take.
 
     Raises InputError for everything about models and data that can be found out now.
     """
@@ -59,6 +57,8 @@ def preflight(profile: Profile) -> str:
     blank = count_blank(inputs.train_texts), count_blank(inputs.test_texts)
     if any(blank):
         print(f"{blank[0]} train and {blank[1]} test reviews are blank and seeded with EOS.")
+    check_reward_model(inputs)
+    sections = estimate_sections(profile, inputs, device)
     rows = [
         ["device", device.type],
         ["free memory", free_memory(device)],
@@ -68,6 +68,8 @@ def preflight(profile: Profile) -> str:
         ["reward model", shown_name(profile.reward_model)],
         ["reviews", profile.reviews],
         ["pairs", profile.pairs],
-        *time_rows(profile, inputs, device),
+        *[[f"section {name}", f"about {duration(value)}"] for name, value in sections.items()],
+        ["all sections", f"about {duration(sum(sections.values()))}"],
     ]
-    return text_table(["preflight", ""], rows)
+    print(text_table(["preflight", ""], rows))
+    return inputs

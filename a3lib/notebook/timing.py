@@ -1,22 +1,37 @@
-"""How long each section of the notebook will take, from two batches of each kind of work."""
+"""How long each section of the notebook will take, from two batches of each kind of work.
 
+What is timed is the work on the models that every solution has in common: sampling, a pass of the
+reward model, a pass with and without gradients. A copy of the library without the solutions gives
+the same estimates.
+"""
+
+import copy
+import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import ceil
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
+from a3lib.forward import hidden_states, mixed_precision, output_logits
 from a3lib.notebook.inputs import Inputs
-from a3lib.profiles import DPO_EPOCHS, Profile
-from a3lib.rewards import positive_label, positive_probability
-from a3lib.study.config import notebook_study
-from a3lib.study.grid import grid
-from a3lib.study.methods import find_method
-from a3lib.training import Step, continue_reviews, optimise, preference_step, reinforce_step
+from a3lib.profiles import DPO_EPOCHS, MAX_NEW_TOKENS, SEED_TOKEN_LENGTH, Profile
+from a3lib.tokenization import seed_prompts, tokenize_sides
 
 MEASURED_BATCHES = 2
+
+
+class BatchSeconds(NamedTuple):
+    """Seconds of one batch: sampled and scored, each kind of training step, a pass over pairs."""
+
+    evaluation: float
+    reinforce: float
+    kl: float
+    dpo: float
+    dpo_pass: float
 
 
 def synchronise(device: torch.device) -> None:
@@ -27,84 +42,123 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def seconds_per_batch(work: Callable[[int], object], device: torch.device) -> float:
-    """Run `work` on batch 0 and batch 1 and return the shorter time: the first one warms up."""
+def seconds_per_batch(work: Callable[[], object], device: torch.device) -> float:
+    """Do some work twice and return the shorter time: the first one warms up."""
     seconds = []
-    for number in range(MEASURED_BATCHES):
+    for _ in range(MEASURED_BATCHES):
         synchronise(device)
         started = time.perf_counter()
-        work(number)
+        work()
         synchronise(device)
         seconds.append(time.perf_counter() - started)
     return min(seconds)
 
 
-def measure_batches(profile: Profile, inputs: Inputs, device: torch.device) -> dict[str, float]:
-    """Return the seconds that a batch of each kind of work takes; the policy is trained by it."""
+@torch.no_grad()
+def sample_and_score(texts: list[str], inputs: Inputs) -> Tensor:
+    """Let the policy continue the beginning of each review; return its tokens (B, 30).
 
-    def reward_of(texts: list[str]) -> Tensor:
-        return positive_probability(texts, inputs.reward_model, inputs.reward_tokenizer)
-
-    def time_steps(step: Step, batch: Sequence[Any]) -> float:
-        optimizer = torch.optim.AdamW(inputs.policy.parameters(), lr=profile.learning_rate)
-        return seconds_per_batch(
-            lambda _: optimise(optimizer, [batch], step, name="preflight"), device
+    The reward model reads the reviews themselves, cut to as many tokens.
+    """
+    device = inputs.policy.device
+    ids, mask = seed_prompts(texts, inputs.tokenizer, SEED_TOKEN_LENGTH)
+    with mixed_precision(device):
+        tokens: Tensor = inputs.policy.generate(  # type: ignore[operator]
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            do_sample=True,
+            top_k=0,
+            min_new_tokens=MAX_NEW_TOKENS,
+            max_new_tokens=MAX_NEW_TOKENS,
+            pad_token_id=inputs.tokenizer.eos_token_id,
         )
+        encoded = inputs.reward_tokenizer(
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=SEED_TOKEN_LENGTH + MAX_NEW_TOKENS,
+            return_tensors="pt",
+        ).to(device)
+        inputs.reward_model(encoded["input_ids"], encoded["attention_mask"])
+    return tokens
 
-    tests = inputs.test_texts[: profile.batch_size]
+
+def log_likelihood(model: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
+    """Return a scalar that needs the logits of every real token: ids and mask (B, T)."""
+    logits = output_logits(model, hidden_states(model, ids, mask)[mask.bool()])
+    return logits.float().log_softmax(dim=-1).mean()
+
+
+def measure_batches(profile: Profile, inputs: Inputs, device: torch.device) -> BatchSeconds:
+    """Return the seconds that a batch of each kind of work takes, on a copy of the policy."""
+    policy = copy.deepcopy(inputs.policy)
+    optimizer = torch.optim.AdamW(policy.parameters(), lr=profile.learning_rate)
     texts = inputs.train_texts[: profile.batch_size]
     pairs = inputs.train_pairs[: profile.dpo_batch_size]
-    models = (inputs.policy, inputs.tokenizer, reward_of)
-    preference = preference_step(
-        inputs.policy,
-        inputs.reference,
-        inputs.tokenizer,
-        beta=profile.betas[0],
-        max_length=profile.max_length,
+    rows = tokenize_sides(pairs, inputs.tokenizer, profile.max_length, device)
+    sides = rows["input_ids"], rows["attention_mask"]
+
+    def evaluation() -> Tensor:
+        return sample_and_score(texts, inputs)
+
+    def score(ids: Tensor, mask: Tensor) -> None:
+        with torch.no_grad():
+            log_likelihood(policy, ids, mask)
+
+    def step(ids: Tensor, mask: Tensor) -> None:
+        optimizer.zero_grad()
+        log_likelihood(policy, ids, mask).backward()
+        optimizer.step()
+
+    tokens = evaluation()
+    rollout = tokens, torch.ones_like(tokens)
+    sampling = seconds_per_batch(evaluation, device)
+    reinforce = sampling + seconds_per_batch(lambda: step(*rollout), device)
+    return BatchSeconds(
+        evaluation=sampling,
+        reinforce=reinforce,
+        kl=reinforce + seconds_per_batch(lambda: score(*rollout), device),
+        dpo=seconds_per_batch(lambda: step(*sides), device),
+        dpo_pass=seconds_per_batch(lambda: score(*sides), device),
     )
-    return {
-        "evaluation": seconds_per_batch(
-            lambda _: reward_of(continue_reviews(tests, inputs.policy, inputs.tokenizer)[1]), device
-        ),
-        "reinforce": time_steps(reinforce_step(*models), texts),
-        "kl": time_steps(reinforce_step(*models, reference=inputs.reference), texts),
-        "dpo": time_steps(preference, pairs),
-    }
 
 
 def estimate_sections(profile: Profile, inputs: Inputs, device: torch.device) -> dict[str, float]:
     """Run two batches of each kind of work and return seconds a section.
 
-    The policy of `inputs` is trained by it; torch's random state is put back.
-
-    Raises InputError where the reward model's positive class cannot be told.
+    The policy of `inputs` stays as it is, and so does torch's random state.
     """
-    positive_label(inputs.reward_model, inputs.reward_tokenizer)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         seconds = measure_batches(profile, inputs, device)
-    evaluation = seconds["evaluation"] * ceil(len(inputs.test_texts) / profile.batch_size)
+    evaluation = seconds.evaluation * ceil(len(inputs.test_texts) / profile.batch_size)
     steps = ceil(len(inputs.train_texts) / profile.batch_size)
-    dpo_steps = DPO_EPOCHS * ceil(len(inputs.train_pairs) / profile.dpo_batch_size)
+    pair_batches = ceil(len(inputs.train_pairs) / profile.dpo_batch_size)
+    test_batches = ceil(len(inputs.test_pairs) / profile.dpo_batch_size)
+    dpo = DPO_EPOCHS * pair_batches * seconds.dpo
+    # The reference scores all pairs once, and the trained policy those for testing.
+    dpo += (pair_batches + 2 * test_batches) * seconds.dpo_pass
     sections = {
         "1 baseline": evaluation,
-        "2 REINFORCE": steps * seconds["reinforce"] + evaluation,
-        "3 KL": len(profile.alphas) * (steps * seconds["kl"] + evaluation),
-        "4 DPO": len(profile.betas) * (dpo_steps * seconds["dpo"] + evaluation),
+        "2 REINFORCE": steps * seconds.reinforce + evaluation,
+        "3 KL": len(profile.alphas) * (steps * seconds.kl + evaluation),
+        "4 DPO": len(profile.betas) * (dpo + evaluation),
     }
-    if profile.study:
+    # A copy of the library may be without the study.
+    if profile.study and importlib.util.find_spec("a3lib.study"):
         sections["6 study"] = estimate_study(profile, seconds)
     return sections
 
 
-def estimate_study(profile: Profile, seconds: dict[str, float]) -> float:
+def estimate_study(profile: Profile, seconds: BatchSeconds) -> float:
     """Return the seconds of section 6 from those of a batch of each kind of work.
 
-    A step on 16 pairs scores about as many tokens as one of REINFORCE on 32 reviews.
+    A step on 16 pairs scores about as many tokens as one of REINFORCE on 32 reviews, and samples
+    none.
     """
+    from a3lib.study.config import notebook_study
+    from a3lib.study.grid import workload
+
     study = notebook_study(profile)
-    runs = len(grid(study))
-    step = seconds["reinforce"] * 2 * study.batch_size / profile.batch_size
-    sampled = runs * study.test_prompts + study.prompts * study.candidates
-    if any(find_method(name).data == "rejection" for name in study.methods):
-        sampled += study.rejection_prompts * study.rejection_candidates
-    return runs * study.steps * step + sampled / profile.batch_size * seconds["evaluation"]
+    steps, completions = workload(study)
+    step = (seconds.reinforce - seconds.evaluation) * 2 * study.batch_size / profile.batch_size
+    return steps * step + completions / profile.batch_size * seconds.evaluation

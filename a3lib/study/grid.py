@@ -63,6 +63,15 @@ def grid(study: Study) -> list[Job]:
     return jobs
 
 
+def workload(study: Study) -> tuple[int, int]:
+    """Return how much a study has to do: optimizer steps, and completions to sample and score."""
+    runs = len(grid(study))
+    completions = runs * study.test_prompts + study.prompts * study.candidates
+    if any(find_method(name).data == "rejection" for name in study.methods):
+        completions += study.rejection_prompts * study.rejection_candidates
+    return runs * study.steps, completions
+
+
 def measure(study: Study, tools: Tools, policy: Any, seed: int) -> dict[str, Any]:
     """Measure a policy on the test prompts, with draws that depend on the seed alone."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -106,7 +115,7 @@ def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
             steps=study.steps,
             batch_size=study.batch_size,
             learning_rate=study.learning_rate,
-            longest_gradient=study.longest_gradient,
+            max_grad_norm=study.longest_gradient,
             held_out_every=study.held_out_every,
             seed=job.seed,
         )

@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,10 +14,18 @@ from a3lib.metrics import distinct_bigrams, naturalness, unigram_entropy
 from a3lib.preferences import curriculum_order
 from a3lib.study.candidates import Candidates, RewardOf, continue_prompts
 from a3lib.study.methods import Method
-from a3lib.training import optimise
+from a3lib.training import History, gradient_scaler, optimizer_step
 from a3lib.util.batching import batches
 
 SCORING_BATCH = 64
+HISTORY_KEYS = (
+    "losses",
+    "beyond_threshold",
+    "gradient_norms",
+    "held_out_steps",
+    "held_out_losses",
+    "held_out_accuracies",
+)
 
 
 class Preferences(NamedTuple):
@@ -135,7 +142,7 @@ def train_offline(
     steps: int,
     batch_size: int,
     learning_rate: float,
-    longest_gradient: float,
+    max_grad_norm: float,
     held_out_every: int,
     seed: int,
 ) -> tuple[dict[str, list[float]], dict[str, Tensor]]:
@@ -149,14 +156,49 @@ def train_offline(
 
     Raises TrainingDiverged where the loss becomes NaN or infinite.
     """
+    loop = training_batches(method, data, steps=steps, batch_size=batch_size, seed=seed)
+    optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate)
+    scaler = gradient_scaler(policy.device)
+    history: History = {key: [] for key in HISTORY_KEYS}
+    best: dict[str, Tensor] = {}
+    for step, batch in enumerate(loop):
+        if step % held_out_every == 0:
+            evaluation = held_out_loss(policy, method, beta, held_out)
+            if note_held_out(history, step, *evaluation):
+                best = copy.deepcopy(policy.state_dict())
+        losses, ratios = preference_losses(policy, method, beta, data, batch)
+        loss = losses.mean()
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        norm = optimizer_step(
+            loss, optimizer, scaler, history, name=method.name, max_grad_norm=max_grad_norm
+        )
+        beyond = beyond_threshold(ratios, method.divergence, method.alpha).any(dim=0)
+        history["losses"].append(loss.item())
+        history["beyond_threshold"].append(beyond.float().mean().item())
+        history["gradient_norms"].append(norm)
+    evaluation = held_out_loss(policy, method, beta, held_out)
+    if note_held_out(history, steps, *evaluation):
+        best = copy.deepcopy(policy.state_dict())
+    return history, best
+
+
+def training_batches(
+    method: Method, data: Preferences, *, steps: int, batch_size: int, seed: int
+) -> list[Tensor]:
+    """Return the batches that a method learns from, one a step, in an order that the seed gives.
+
+    A batch is pairs (batch_size, 2) or, for a listwise method, as many prompts (B,) as have as
+    many candidates.
+    """
     examples = examples_of(method, data)
+    rewards = data.candidates.rewards
     if method.listwise:
-        batch_size = max(1, 2 * batch_size // data.candidates.rewards.shape[1])
-        gaps = data.candidates.rewards.amax(dim=1) - data.candidates.rewards.amin(dim=1)
+        batch_size = max(1, 2 * batch_size // rewards.shape[1])
+        gaps = rewards.amax(dim=1) - rewards.amin(dim=1)
     else:
-        rewards = data.candidates.rewards.flatten()[data.pairs]
-        gaps = rewards[:, 0] - rewards[:, 1]
-    loop = example_batches(
+        gaps = rewards.flatten()[data.pairs[:, 0]] - rewards.flatten()[data.pairs[:, 1]]
+    return example_batches(
         examples,
         gaps,
         batch_size=batch_size,
@@ -164,38 +206,15 @@ def train_offline(
         generator=torch.Generator().manual_seed(seed),
         curriculum=method.curriculum,
     )
-    looks: dict[str, list[float]] = {
-        "held_out_steps": [],
-        "held_out_losses": [],
-        "held_out_accuracies": [],
-    }
-    best: dict[str, Tensor] = {}
 
-    def look(step: int) -> None:
-        loss, accuracy = held_out_loss(policy, method, beta, held_out)
-        if loss < min(looks["held_out_losses"], default=math.inf):
-            best.update(copy.deepcopy(policy.state_dict()))
-        looks["held_out_steps"].append(step)
-        looks["held_out_losses"].append(loss)
-        looks["held_out_accuracies"].append(accuracy)
 
-    def watched(items: Sequence[Tensor]) -> Iterator[Tensor]:
-        for step, batch in enumerate(items):
-            if step % held_out_every == 0:
-                look(step)
-            yield batch
-        look(len(items))
-
-    def step(batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        losses, ratios = preference_losses(policy, method, beta, data, batch)
-        beyond = beyond_threshold(ratios, method.divergence, method.alpha)
-        return losses.mean(), {"beyond_threshold": beyond.any(dim=0).float().mean()}
-
-    optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate)
-    history = optimise(
-        optimizer, watched(loop), step, name=method.name, longest_gradient=longest_gradient
-    )
-    return history | looks, best
+def note_held_out(history: History, step: int, loss: float, accuracy: float) -> bool:
+    """Note a held-out evaluation in the history; say whether its loss is the lowest so far."""
+    lowest = loss < min(history["held_out_losses"], default=math.inf)
+    history["held_out_steps"].append(step)
+    history["held_out_losses"].append(loss)
+    history["held_out_accuracies"].append(accuracy)
+    return lowest
 
 
 @torch.no_grad()

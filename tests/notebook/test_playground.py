@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
 from a3lib.models import load_tokenizer
-from a3lib.notebook import playground
+from a3lib.notebook import comparison, playground
 from a3lib.profiles import MAX_NEW_TOKENS
 from a3lib.results.samples import ModelSamples, Samples
 from a3lib.tinyworld import POLICY_FOLDER
@@ -49,20 +49,20 @@ def tokenizer() -> PreTrainedTokenizerBase:
 def test_a_start_is_counted_in_the_tokens_that_a_review_would_have(
     start: str, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    text, length = playground.read_start(start, tokenizer)
+    text, length = comparison.read_start(start, tokenizer)
     assert text == start
-    _, attention_mask = seed_prompts([start], tokenizer, playground.LONGEST_START)
+    _, attention_mask = seed_prompts([start], tokenizer, comparison.LONGEST_START)
     assert length == attention_mask.sum()
 
 
 def test_a_start_leaves_room_for_what_the_tiny_model_writes(
     tokenizer: PreTrainedTokenizerBase,
 ) -> None:
-    assert tokenizer.model_max_length >= playground.LONGEST_START + MAX_NEW_TOKENS
-    words = " film" * playground.LONGEST_START
-    assert playground.read_start(words, tokenizer)[1] == playground.LONGEST_START
+    assert tokenizer.model_max_length >= comparison.LONGEST_START + MAX_NEW_TOKENS
+    words = " film" * comparison.LONGEST_START
+    assert comparison.read_start(words, tokenizer)[1] == comparison.LONGEST_START
     with pytest.raises(InputError, match=r"has 101 tokens; type fewer words, 100 tokens at most"):
-        playground.read_start(words + " film", tokenizer)
+        comparison.read_start(words + " film", tokenizer)
 
 
 def form_of(continue_start: Callable[[str], Samples], start: str = "This film") -> Any:
@@ -166,7 +166,7 @@ def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_the_table_for_the_start_is_shown_at_once(
     installed: bool, writer: Writer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    playground.show(writer, "This film")
+    playground.show_form(writer, "This film")
     shown = capsys.readouterr().out
     assert writer.starts == ["This film"] and "goes on <1>" in shown
     assert ("Text(" in shown) is installed
@@ -175,7 +175,7 @@ def test_the_table_for_the_start_is_shown_at_once(
 
 @pytest.mark.usefixtures("installed")
 def test_a_wrong_start_is_a_sentence(writer: Writer, capsys: pytest.CaptureFixture[str]) -> None:
-    playground.show(writer, " ")
+    playground.show_form(writer, " ")
     assert "The start is empty; type" in capsys.readouterr().out and writer.starts == []
 
 
@@ -189,7 +189,7 @@ from a3lib.results.samples import ModelSamples, Samples
 def continue_start(start):
     return Samples((start,), (ModelSamples("original", (" goes on",), (0.25,), (None,)),))
 
-playground.show(continue_start, "This film")
+playground.show_form(continue_start, "This film")
 """
 
 
@@ -220,7 +220,7 @@ def test_the_first_table_makes_room_for_that_of_the_form() -> None:
     cell = nbformat.v4.new_code_cell(
         "forms = []\n"
         + NOTEBOOK.format(installed=True).replace(
-            "playground.show", "playground.display = forms.append\nplayground.show"
+            "playground.show_form", "playground.display = forms.append\nplayground.show_form"
         )
         + "\nforms[0].children[1].click()\nprint(forms[0].children[3].value)"
     )

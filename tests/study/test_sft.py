@@ -151,7 +151,7 @@ def tune(
         "batch_size": 3,
         "learning_rate": 0.01,
         "max_length": 40,
-        "longest_gradient": 1.0,
+        "max_grad_norm": 1.0,
         "seed": 7,
     }
     texts = options.pop("texts", TEXTS)
@@ -227,7 +227,7 @@ def test_every_text_comes_once_before_one_comes_again(
 
 def test_a_long_gradient_is_cut_and_its_length_kept(tokenizer: PreTrainedTokenizerBase) -> None:
     policy = small_policy(tokenizer)
-    history = tune(policy, tokenizer, longest_gradient=0.125)
+    history = tune(policy, tokenizer, max_grad_norm=0.125)
     left = math.sqrt(sum(float((p.grad**2).sum()) for p in policy.parameters()))
     assert min(history["gradient_norms"]) > 0.2
     assert left == pytest.approx(0.125, rel=1e-4)

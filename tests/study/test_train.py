@@ -49,7 +49,7 @@ EVERY_STEP: dict[str, Any] = {
     "steps": 6,
     "batch_size": 4,
     "learning_rate": 3e-3,
-    "longest_gradient": 1.0,
+    "max_grad_norm": 1.0,
     "held_out_every": 2,
     "seed": 3,
 }

@@ -9,6 +9,7 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +28,17 @@ from a3lib.results.run import RUN_FOLDER_VARIABLE
 
 # A line of fewer tokens, such as `return loss`, gives nothing away.
 TELLING_TOKENS = 4
+# Lines of every PyTorch program; they give nothing away either.
+IDIOMS = (
+    "with torch.no_grad():",
+    "for batch in loop:",
+    "optimizer.zero_grad()",
+    "loss.backward()",
+    "scaler.scale(loss).backward()",
+    "optimizer.step()",
+)
+# Names that are handed on as they are, as in `reward, model, beta=beta,`.
+ARGUMENTS = re.compile(r"([A-Za-z_]\w*)(=\1)?(,([A-Za-z_]\w*)(=\4)?)*,?")
 NO_TOKENS = (
     tokenize.COMMENT,
     tokenize.NL,
@@ -74,8 +86,8 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
 def prove_no_solution_line(master: NotebookNode, student: Mapping[str, bytes]) -> int:
     """Return how many telling lines the solutions have, none of which is in a student's file.
 
-    A line tells where it has four or more tokens. White space and the kind of quotes make no
-    difference. Raises InputError, naming cell, line and file, where one is found.
+    A line tells where it has four or more tokens and is no idiom. White space and the kind
+    of quotes make no difference. Raises InputError, naming cell, line and file, where one is found.
     """
     texts = {name: squeezed(readable(name, content)) for name, content in student.items()}
     count = 0
@@ -101,8 +113,20 @@ def telling_lines(region: Region) -> Iterator[tuple[int, list[str]]]:
         if token.type not in NO_TOKENS:
             by_line.setdefault(token.start[0], []).append(token.string)
     for line, tokens in by_line.items():
-        if len(tokens) >= TELLING_TOKENS:
+        if len(tokens) >= TELLING_TOKENS and not is_idiom(tokens):
             yield region.line + line - 1, tokens
+
+
+def is_idiom(tokens: list[str]) -> bool:
+    """Say whether a line is an import, the arguments of a call or one of `IDIOMS`.
+
+    An import or a list of names says what is used and solves nothing.
+    """
+    if tokens[0] in ("import", "from"):
+        return True
+    line = squeezed("".join(tokens))
+    hands_on = not any(map(iskeyword, tokens)) and ARGUMENTS.fullmatch(line)
+    return bool(hands_on) or line in map(squeezed, IDIOMS)
 
 
 def squeezed(text: str) -> str:

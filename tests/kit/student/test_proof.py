@@ -56,11 +56,46 @@ def test_only_lines_of_four_tokens_tell_something() -> None:
 
 def test_lines_of_a_call_over_several_lines_are_lines_of_their_own() -> None:
     source = (
-        "# BEGIN SOLUTION\n# TODO: t.\nf(\n    a, b, c\n)\nx = f('''one\ntwo''')\n# END SOLUTION"
+        "# BEGIN SOLUTION\n# TODO: t.\nf(\n    a, -b, c\n)\nx = f('''one\ntwo''')\n# END SOLUTION"
     )
     (region,) = find_regions(source, 1)
     found = [(line, " ".join(tokens)) for line, tokens in telling_lines(region)]
-    assert found == [(4, "a , b , c"), (6, "x = f ( '''one\ntwo'''")]
+    assert found == [(4, "a , - b , c"), (6, "x = f ( '''one\ntwo'''")]
+
+
+@pytest.mark.parametrize(
+    ("idiom", "telling"),
+    [
+        ("with torch.no_grad(): x", "with torch.no_grad(): x = model(y)"),
+        ("for batch in loop: x", "for batch in reversed(loop): x"),
+        ("optimizer.zero_grad()", "other.zero_grad()"),
+        ("optimizer.step()", "optimizer.step(closure)"),
+        ("loss.backward()", "(loss + alpha * kl).backward()"),
+        ("scaler.scale(loss).backward()", "scaler.scale(-loss).backward()"),
+        ("from a3lib.losses import reinforce_loss", "x = import_module('a3lib.losses')"),
+        ("import torch.nn.functional as F", "F = torch.nn.functional"),
+        ("f(\n    batch, tokenizer, model\n)", "f(\n    batch, tokenizer, model[0]\n)"),
+        ("f(\n    chosen, beta=beta,\n)", "f(\n    chosen, beta=alpha,\n)"),
+        ("f(\n    a, c, b=b,\n)", "f(\n    a, 0.5, b=b,\n)"),
+        ("(a)", "return a, b"),
+    ],
+)
+def test_an_idiom_tells_nothing_and_what_only_looks_like_one_does(idiom: str, telling: str) -> None:
+    for code, tells in ((idiom, False), (telling, True)):
+        block = code.replace(": x", ":\n    x")
+        inside = "\n".join(f"    {line}" for line in block.split("\n"))
+        source = f"def g():\n    # BEGIN SOLUTION\n    # TODO: t.\n{inside}\n    # END SOLUTION"
+        (region,) = find_regions(source, 1)
+        assert bool([*telling_lines(region)]) is tells, code
+
+
+def test_an_idiom_may_stand_in_a_students_file_and_a_solution_beside_it_may_not() -> None:
+    source = "# BEGIN SOLUTION\n# TODO: t.\nloss.backward()\nz = loss * 2\n# END SOLUTION"
+    student = CLEAN | {"A3.ipynb": content(strip(source, 1))}
+    library = {"a3lib/data.py": b"loss.backward()\n"}
+    assert prove_no_solution_line(notebook(source), student | library) == 1
+    with refused("Cell 1, line 4: ", "z = loss * 2", "stands in a3lib/data.py "):
+        prove_no_solution_line(notebook(source), student | {"a3lib/data.py": b"z = loss * 2"})
 
 
 def test_a_copy_without_solution_lines_is_counted() -> None:
