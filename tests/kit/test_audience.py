@@ -24,7 +24,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library without the modules that are not for students."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(LIBRARY, folder / "a3lib", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (folder / "a3lib").rglob("*.py"):
+    for file in [*(folder / "a3lib").rglob("*.py")]:
         parts = [p for p in file.relative_to(folder).with_suffix("").parts if p != "__init__"]
         if not is_for_students(".".join(parts)):
             file.unlink()
