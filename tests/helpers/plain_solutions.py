@@ -92,7 +92,7 @@ def masks_of(output_tokens):
     terms = F.kl_div(original, log_probs_current, log_target=True, reduction="none").sum(-1)
     return (terms[:, :-1] * completion_mask[:, 1:]).sum(1).mean()
 """,
-    "write down equation 7": """
+    "write down the formula": """
     chosen = policy_chosen_logps - reference_chosen_logps
     rejected = policy_rejected_logps - reference_rejected_logps
     return -F.logsigmoid(beta * (chosen - rejected)).mean()
