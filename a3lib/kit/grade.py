@@ -34,7 +34,6 @@ from a3lib.kit.grading.results import (
     file_fingerprint,
     fingerprint,
     is_finished,
-    number,
     plain,
     points_of,
     read_results,
@@ -43,6 +42,7 @@ from a3lib.kit.grading.results import (
 )
 from a3lib.kit.sandbox.worker import Limits, Worker
 from a3lib.util.cpu import cores
+from a3lib.util.numbers import trimmed
 
 LOG_FILE, LOCK_FILE = "grading.log", ".lock"
 # A submission at which the grader itself failed is tried once more, with a new worker.
@@ -175,9 +175,9 @@ def told(summary: dict[str, Any], rows: Sequence[Row], kept: int, out: Path) -> 
         lines.append(f"{kept} of them were graded before and were not graded again.")
     if len(rows) == 1:
         lines.append(rows[0].results.get("output", ""))
-        lines.append(f"Points for exercises 1 to 4: {number(rows[0].score)}.")
+        lines.append(f"Points for exercises 1 to 4: {trimmed(rows[0].score)}.")
     elif summary["graded"]:
-        lines.append(f"Mean {number(summary['mean'])}, median {number(summary['median'])}.")
+        lines.append(f"Mean {trimmed(summary['mean'])}, median {trimmed(summary['median'])}.")
     for key, what in (
         ("stopped", "hung or died in an exercise"),
         ("unreadable", "cannot be read"),
@@ -286,7 +286,7 @@ def grade_one(session: Session, job: Job, worker: Worker, reader: Reader) -> Non
     grading = grade_submission(
         job.file, worker, session.checks, session.settings, job.identity, keep, reader.read
     )
-    log(session.out, f"finished {mark} score {number(points_of(grading.outcomes))}")
+    log(session.out, f"finished {mark} score {trimmed(points_of(grading.outcomes))}")
 
 
 def log(out: Path, line: str) -> None:

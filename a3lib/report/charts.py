@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from a3lib.plots import SMOOTHING_STEPS, Look, moving_average
-from a3lib.results.templates import number
+from a3lib.util.numbers import finite
 
 # The SVG's own width and height; the page stretches both to the room that there is.
 SIZE = 1000
@@ -52,7 +52,7 @@ class Tick(NamedTuple):
 
 def as_values(values: Any, length: int) -> tuple[float | None, ...]:
     """Return finite numbers and None for the rest, as many as the chart has steps."""
-    found = [number(value) for value in values]
+    found = [finite(value) for value in values]
     return (*found, *[None] * (length - len(found)))
 
 

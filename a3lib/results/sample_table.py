@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from a3lib.plots import Look, method_look
 from a3lib.results.samples import Samples
-from a3lib.results.templates import clean, decimals, number, render
+from a3lib.results.templates import clean, decimals, render
+from a3lib.util.numbers import finite
 
 TEMPLATE = Path(__file__).with_name("sample_table.html")
 # A reward's bar has one of so many colours, from the most negative to the most positive.
@@ -47,8 +48,8 @@ def rows_of(samples: Samples, prompt: int) -> list[Row]:
             order,
             method_look(str(model.name)),
             str(model.completions[prompt]),
-            number(model.rewards[prompt]),
-            number(model.kl[prompt]),
+            finite(model.rewards[prompt]),
+            finite(model.kl[prompt]),
         )
         for order, model in enumerate(samples.models)
     ]

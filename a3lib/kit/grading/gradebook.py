@@ -17,8 +17,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from a3lib.kit.grading.histogram import SCORE_BIN, score_histogram
-from a3lib.kit.grading.results import EXERCISES, number, plain, write_atomically
+from a3lib.kit.grading.results import EXERCISES, plain, write_atomically
 from a3lib.plots import save_figure
+from a3lib.util.numbers import trimmed
 
 GRADED, NOT_FINISHED, UNREADABLE = "graded", "not finished", "cannot be read"
 ROWS_SHOWN = 15
@@ -76,8 +77,8 @@ def grades_csv(rows: Sequence[Row]) -> str:
         writer.writerow(
             [
                 safe_cell(row.name),
-                number(row.score),
-                *(number(points.get(str(exercise), 0)) for exercise in EXERCISES),
+                trimmed(row.score),
+                *(trimmed(points.get(str(exercise), 0)) for exercise in EXERCISES),
                 row.status,
                 safe_cell(" ".join(row.extra.get("stopped", []))),
                 safe_cell(row.file),
@@ -164,11 +165,11 @@ def summary_markdown(summary: dict[str, Any], maximum: float) -> str:
     """Return the summary for people; `maximum` is the score that the checks can give."""
     graded = f"{summary['graded']} of {summary['submissions']} submissions are graded"
     if summary["graded"]:
-        graded += f"; mean {number(summary['mean'])}, median {number(summary['median'])}"
+        graded += f"; mean {trimmed(summary['mean'])}, median {trimmed(summary['median'])}"
     lines = [
         "# Grades",
         "",
-        f"{graded}. The checks give up to {number(maximum)} points; exercise 5 is marked by a "
+        f"{graded}. The checks give up to {trimmed(maximum)} points; exercise 5 is marked by a "
         "person.",
         "",
         "```",

@@ -16,6 +16,7 @@ from a3lib.kit.checks.catalogue import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.source.cells import LeftOut
 from a3lib.util.files import LIBRARY, replace_file
+from a3lib.util.numbers import trimmed
 
 RESULTS_FILE = "results.json"
 # A person marks the last one, the write-up.
@@ -67,11 +68,6 @@ def plain(text: str, limit: int = 300) -> str:
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     shown = TAG.sub("< ", shown)
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
-
-
-def number(points: float) -> str:
-    """Return points as people write them: 4, 2.5."""
-    return f"{points:.2f}".rstrip("0").rstrip(".")
 
 
 def points_of(outcomes: Sequence[Outcome]) -> float:
@@ -186,9 +182,9 @@ def output_lines(grading: Grading) -> Iterator[str]:
         checks = [check for check in grading.checks if check.exercise == exercise]
         public = sum(check.points for check in checks if not check.hidden)
         hidden = sum(check.points for check in checks if check.hidden)
-        more = f"; checks that are not shown: {number(hidden)} more" if hidden else ""
-        earned = number(points_of(shown))
-        yield f"Exercise {exercise}: {earned} of {number(public)} points in the checks below{more}."
+        more = f"; checks that are not shown: {trimmed(hidden)} more" if hidden else ""
+        earned, possible = trimmed(points_of(shown)), trimmed(public)
+        yield f"Exercise {exercise}: {earned} of {possible} points in the checks below{more}."
     yield f"Exercise {WRITTEN_EXERCISE} ({POINTS[WRITTEN_EXERCISE]} points) is marked by a person."
     # Said once for an exercise: a second try that hung as well is no news.
     yield from dict.fromkeys(line for o in grading.outcomes for line in stops(o, hide=True))

@@ -3,16 +3,18 @@
 The macros are those of writeup/a3.sty.
 """
 
-import math
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
-from typing import Any
 
 from a3lib.results.samples import Samples
+from a3lib.util.numbers import decimals
 
 # Shown where a number was not measured.
 NO_NUMBER = "--"
+# A number with so many decimals, as `numbers.decimals` has it.
+number = partial(decimals, missing=NO_NUMBER)
 # Words longer than this can break at every character: of ordinary words, few are.
 LONGEST_WORD = 20
 # LaTeX reads lines of limited length, so a long text is written on several.
@@ -165,12 +167,6 @@ def escape(text: str) -> str:
             lines, length = f"{lines}%\n", 0
         lines, length = lines + latex, length + 1
     return lines
-
-
-def number(value: Any, decimals: int = 3) -> str:
-    """Return a number with so many decimals, and dashes for what is no number."""
-    is_number = isinstance(value, int | float) and math.isfinite(value)
-    return f"{value:.{decimals}f}" if is_number else NO_NUMBER
 
 
 def results_file(results: Mapping[str, str]) -> str:

@@ -19,7 +19,6 @@ from a3lib.kit.grading.results import (
     file_fingerprint,
     fingerprint,
     is_finished,
-    number,
     plain,
     read_results,
     results_of,
@@ -60,11 +59,6 @@ def test_plain_text_is_cut() -> None:
     assert plain("x" * 10, limit=10) == "x" * 10
     assert plain("x" * 11, limit=10) == "xxxxxxx..."
     assert plain("\x1b" * 1000, limit=10) == "\\x1b\\x1..."
-
-
-@pytest.mark.parametrize(("points", "text"), [(4, "4"), (2.5, "2.5"), (0, "0"), (10.0, "10")])
-def test_points_are_written_as_people_do(points: float, text: str) -> None:
-    assert number(points) == text
 
 
 def test_the_format_is_gradescopes() -> None:
