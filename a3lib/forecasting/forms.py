@@ -6,7 +6,6 @@ They need ipywidgets; without it each says how to give the answers in another wa
 import base64
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +49,7 @@ def keep_in(run: Run, key: str) -> Keep:
     """Return a function that keeps scores in a run's summary, by this key, and their diagram."""
 
     def keep(forecasts: list[Forecast], figure: Figure) -> None:
-        run.record(key, asdict(score(forecasts)))
+        run.record(**{key: score(forecasts)})
         run.figure(figure, f"{key}_calibration")
 
     return keep

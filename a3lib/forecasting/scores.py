@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from a3lib.errors import InputError
+from a3lib.results.summary import ForecastScores
 from a3lib.util.files import write_at_once
 
 COLUMNS = ("question", "forecast", "outcome")
@@ -165,29 +166,6 @@ def correctness(forecast: Forecast) -> float:
     if forecast.probability == 0.5:
         return 0.5
     return float((forecast.probability > 0.5) == forecast.outcome)
-
-
-@dataclass(frozen=True)
-class ForecastScores:
-    """How good forecasts were; `log_loss` is in nats a question, `brier` a mean squared error.
-
-    `log_loss_error` is the standard error of the log loss, None with one question. `held_back`
-    counts the answers nearer to 0 or 1 than `NEAREST_TO_CERTAIN`, which the log loss holds there.
-    """
-
-    count: int
-    accuracy: float
-    log_loss: float
-    log_loss_error: float | None
-    brier: float
-    base_rate: float
-    mean_forecast: float
-    certain: int
-    certain_and_wrong: int
-    held_back: int
-    always_half_accuracy: float = 0.5
-    always_half_log_loss: float = math.log(2)
-    always_half_brier: float = 0.25
 
 
 def score(forecasts: Sequence[Forecast]) -> ForecastScores:

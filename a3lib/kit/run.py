@@ -19,7 +19,8 @@ from a3lib.data import is_path
 from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
 from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
 from a3lib.report import REPORT_FILE, write_report
-from a3lib.results.run import RUN_FOLDER_VARIABLE, SUMMARY_FILE
+from a3lib.results.run import RUN_FOLDER_VARIABLE
+from a3lib.results.summary import SUMMARY_FILE
 from a3lib.util.cli_types import numbers
 
 # Options of the command that are no fields of a profile.

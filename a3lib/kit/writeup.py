@@ -5,15 +5,14 @@ makes is in generated/ beside it, anew each time.
 """
 
 import argparse
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from a3lib.errors import InputError
-from a3lib.kit.latex.content import RESULTS, Summary, make_material
+from a3lib.kit.latex.content import RESULTS, make_material
 from a3lib.kit.latex.engine import PACKAGES, Typeset, installed_engines, typeset
-from a3lib.results.run import SUMMARY_FILE
+from a3lib.results.summary import SUMMARY_FILE, RunSummary, inspect_summary, read_summary
 from a3lib.util.files import PROJECT, write_at_once, zipped
 
 RUNS = Path("runs")
@@ -29,40 +28,30 @@ WITHOUT_LATEX = (
 # The run
 
 
-def read_summary(folder: Path) -> Summary | None:
-    """Return a run's summary.json, or None where there is none, or it is not that of a run."""
-    try:
-        found = json.loads((folder / SUMMARY_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    is_run = isinstance(found, dict) and {"settings", "seconds"} <= found.keys()
-    return found if is_run else None
-
-
-def find_run(given: str | None) -> tuple[Path, Summary]:
-    """Return a run's folder and summary: the one given, by path or name, or the newest of runs/.
+def find_run(given: str | None) -> Path:
+    """Return a run's folder: the one given, by path or name, or the newest of runs/.
 
     Raises InputError where there is none.
     """
     if given is not None:
         for folder in (Path(given), RUNS / given):
-            if (summary := read_summary(folder)) is not None:
-                return folder, summary
+            if (folder / SUMMARY_FILE).is_file():
+                return folder
         raise InputError(
             f"There is no run {given!r}: name a folder with the summary.json of a run (python -m "
             "a3lib run), or one of those in runs/."
         )
-    found = {
-        file.parent: summary
-        for file in RUNS.glob("*/summary.json")
-        if (summary := read_summary(file.parent)) is not None
-    }
-    if not found:
+    # Also a run that a newer a3lib wrote: older results shouldn't take its place unsaid.
+    files = [
+        file
+        for file in RUNS.glob(f"*/{SUMMARY_FILE}")
+        if isinstance(inspect_summary(file).summary, RunSummary)
+    ]
+    if not files:
         raise InputError(
             "There is no run in runs/; make one with python -m a3lib run, or name its folder."
         )
-    newest = max(found, key=lambda folder: (folder / SUMMARY_FILE).stat().st_mtime)
-    return newest, found[newest]
+    return max(files, key=lambda file: file.stat().st_mtime).parent
 
 
 # The folder of the write-up
@@ -166,14 +155,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> str:
     """Carry out the command `writeup` and return what to print."""
     folder: Path = arguments.folder
-    run, summary = find_run(arguments.run)
+    run = find_run(arguments.run)
+    summary = read_summary(run, RunSummary)
     material = make_material(run, summary)
     is_new = copy_template(folder)
     write_generated(folder, material.files)
     document = folder / DOCUMENT
     lines = [f"{folder / GENERATED} holds the figures of {run}."]
     lines += [f"{document} is new: write your answers in it."] if is_new else []
-    if summary["settings"].get("debug"):
+    if summary.settings.get("debug"):
         lines.append("That run was made with --debug: its figures are not for handing in.")
     if material.missing:
         lines.append(f"Not in that run, shown as ??: {', '.join(material.missing)}.")

@@ -12,25 +12,12 @@ from a3lib.plots import REWARD_MARKS
 from a3lib.plots.styles import groups_of, looks_for, method_looks
 from a3lib.profiles import REINFORCE, dpo_name, kl_name
 from a3lib.report.charts import Chart, Line, as_values
+from a3lib.results.summary import BestRun, RunSummary
 
 REWARD_LINES = tuple((mark, f"{mark:.2f}") for mark in REWARD_MARKS)
 
 
-def named_curves(summary: Mapping[str, Any], key: str) -> dict[str, Sequence[Any]]:
-    """Return a figure's history of every model that has one, by the model's name."""
-    found = {}
-    if key in summary.get("reinforce", {}):
-        found[REINFORCE] = summary["reinforce"][key]
-    for run in summary.get("kl", []):
-        if key in run:
-            found[kl_name(run["alpha"])] = run[key]
-    for run in summary.get("dpo", []):
-        if key in run:
-            found[dpo_name(run["beta"])] = run[key]
-    return found
-
-
-def make_chart(key: str, curves: Mapping[str, Sequence[Any]], **others: Any) -> Chart:
+def make_chart(key: str, curves: Mapping[str, Sequence[float]], **others: Any) -> Chart:
     """Return a chart of a value a training step, from step 1 on, of models by name."""
     length = max(len(values) for values in curves.values())
     looks = looks_for(curves)
@@ -38,14 +25,12 @@ def make_chart(key: str, curves: Mapping[str, Sequence[Any]], **others: Any) -> 
     return Chart(key, steps=tuple(range(1, length + 1)), lines=tuple(lines), **others)
 
 
-def run_charts(summary: Mapping[str, Any]) -> list[Chart]:
-    """Return the charts of a run: rewards, KL and DPO's losses, those that it has.
-
-    Raises KeyError, TypeError or ValueError where the summary is not one that a run writes.
-    """
-    rewards, kl, losses = (
-        named_curves(summary, key) for key in ("rewards", "kl_divergences", "losses")
-    )
+def run_charts(summary: RunSummary) -> list[Chart]:
+    """Return the charts of a run: rewards, KL and DPO's losses, those that it has."""
+    rewards = {REINFORCE: summary.reinforce.rewards} if summary.reinforce else {}
+    rewards |= {kl_name(run.alpha): run.rewards for run in summary.kl}
+    kl = {kl_name(run.alpha): run.kl_divergences for run in summary.kl}
+    losses = {dpo_name(run.beta): run.losses for run in summary.dpo}
     charts = []
     if rewards:
         text = (
@@ -80,14 +65,14 @@ def held_out_curve(runs: pd.DataFrame, method: str, beta: float) -> tuple[list[i
     return [int(step) for step in tried["held_out_steps"].iloc[0]], mean.tolist()
 
 
-def study_charts(file: Path, best: Sequence[Mapping[str, Any]]) -> list[Chart]:
+def study_charts(file: Path, best: Sequence[BestRun]) -> list[Chart]:
     """Return a chart of held-out losses for each group of methods, each at its best beta.
 
     `file` is study.parquet, `best` the rows of the summary; methods that diverged are left out.
     """
     runs = pd.read_parquet(file)
     runs = runs[runs["failed"] == ""]
-    betas = {row["method"]: row["beta"] for row in best if row.get("beta") is not None}
+    betas = {row.method: row.beta for row in best if math.isfinite(row.beta)}
     charts = []
     for title, methods in groups_of(list(betas)).items():
         found = {method: held_out_curve(runs, method, betas[method]) for method in methods}

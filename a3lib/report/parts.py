@@ -3,22 +3,29 @@
 Whatever is missing or damaged becomes a sentence, so that the rest is shown all the same.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from a3lib.errors import InputError
 from a3lib.plots import Look, look_of
 from a3lib.profiles import ORIGINAL
-from a3lib.results.run import SUMMARY_FILE
 from a3lib.results.sample_table import reward_colour
 from a3lib.results.samples import Samples, read_samples
+from a3lib.results.summary import (
+    SUMMARY_FILE,
+    BestRun,
+    ForecastScores,
+    Inspection,
+    MatchedMethod,
+    RunSummary,
+    StudySummary,
+)
 from a3lib.results.tables import ModelResult, model_results
-from a3lib.results.templates import decimals, number
+from a3lib.results.templates import DASH, decimals
 from a3lib.tinyworld import shown_name
+from a3lib.util.numbers import finite
 
 # What reading a part raises where somebody changed it or it was cut off.
 DAMAGE = (
@@ -30,6 +37,16 @@ SECTIONS = {
     "reinforce": "REINFORCE",
     "kl": "the KL penalty",
     "dpo": "DPO",
+}
+# What the page calls the other parts of a summary.
+PARTS = {key: f"The part of {name}" for key, name in SECTIONS.items()} | {
+    "study": "The study of section 6",
+    "best": "The table of best betas",
+    "matched": "The comparison",
+    "verdicts": "The verdicts",
+    "diverged": "The diverged runs",
+    "sft": "The policy before training",
+    "made": "How the data were made",
 }
 Item = TypeVar("Item")
 
@@ -75,57 +92,50 @@ MATCHED_COLUMNS = (
 )
 
 
+def damage_notice(what: str) -> str:
+    """Say that a part cannot be shown."""
+    return f"{what} cannot be shown: what the folder holds of it is damaged."
+
+
 def attempt(make: Callable[[], list[Item]], what: str, notices: list[str]) -> list[Item]:
     """Return what `make` makes; where it cannot, say so in `notices` and return nothing."""
     try:
         return make()
     except DAMAGE:
-        notices.append(f"{what} cannot be shown: what the folder holds of it is damaged.")
+        notices.append(damage_notice(what))
         return []
 
 
-def read_summary(folder: Path, notices: list[str]) -> dict[str, Any]:
-    """Return a folder's summary; a damaged one is an empty one and is said in `notices`.
+def readable_summary(inspection: Inspection, folder: Path) -> RunSummary | StudySummary:
+    """Return what can be read of a summary; one of which nothing can be read is an empty one."""
+    if inspection.summary is not None:
+        return inspection.summary
+    return StudySummary() if (folder / "study.parquet").exists() else RunSummary()
 
-    Raises InputError where there is none.
-    """
-    file = folder / SUMMARY_FILE
-    if not file.is_file():
-        raise InputError(
-            f"There is no {SUMMARY_FILE} in {str(folder)!r}; give the folder of a run or a study, "
-            "as python -m a3lib run leaves it in runs/."
-        )
-    found: Any = None
-    with suppress(OSError, ValueError, RecursionError):
-        found = json.loads(file.read_text(encoding="utf-8"))
-    if isinstance(found, dict):
-        return found
-    notices.append(f"{SUMMARY_FILE} is damaged, so the numbers are missing; run it again.")
-    return {}
+
+def summary_notices(inspection: Inspection, summary: RunSummary | StudySummary) -> list[str]:
+    """Say what of a summary is damaged, and which sections a run has not reached."""
+    notices = [f"{SUMMARY_FILE} {inspection.problem}."] if inspection.problem else []
+    notices += [damage_notice(PARTS.get(key, f"The {key}")) for key in inspection.damaged]
+    if isinstance(summary, RunSummary):
+        notices += [
+            f"The run has no results of {name}: it ended before them, or is going."
+            for key, name in SECTIONS.items()
+            if not getattr(summary, key) and key not in inspection.damaged
+        ]
+    return notices
 
 
 def result_of(found: ModelResult) -> Result:
     """Return a model's results with its look, and None for what is no finite number."""
-    reward = number(found.reward)
-    figures = (number(v) for v in (found.naturalness, found.kl, found.test_loss))
+    reward = finite(found.reward)
+    figures = (finite(v) for v in (found.naturalness, found.kl, found.test_loss))
     return Result(found.name, look_of(found.name), reward, reward_colour(reward or 0.0), *figures)
 
 
-def section_results(summary: Mapping[str, Any]) -> list[Result]:
-    """Return the results of the models of a summary with their looks."""
+def results_of(summary: RunSummary) -> list[Result]:
+    """Return the results of a run's models with their looks."""
     return [result_of(found) for found in model_results(summary)]
-
-
-def results_of(summary: Mapping[str, Any], notices: list[str]) -> list[Result]:
-    """Return the results of a run's models; a section that is missing is said in `notices`."""
-    results: list[Result] = []
-    for key, name in SECTIONS.items():
-        if not summary.get(key):
-            notices.append(f"The run has no results of {name}: it ended before them, or is going.")
-            continue
-        measured = partial(section_results, {key: summary[key]})
-        results += attempt(measured, f"The part of {name}", notices)
-    return results
 
 
 def run_sentence(results: list[Result]) -> str:
@@ -150,18 +160,18 @@ def reward_of(result: Result) -> str:
     return f"{decimals(result.reward)} ({result.name}{measured})"
 
 
-def study_sentence(summary: Mapping[str, Any]) -> str:
+def study_sentence(summary: StudySummary) -> str:
     """Say in one sentence what a study tried and which method reached the highest reward."""
-    best = [row for row in summary.get("best", []) if number(row.get("reward")) is not None]
-    tried = f"{summary.get('runs', 'Some')} runs of {len(summary.get('best', []))} methods"
-    diverged = len(summary.get("diverged", []))
+    best = [row for row in summary.best if finite(row.reward) is not None]
+    tried = f"{summary.runs or 'Some'} runs of {len(summary.best)} methods"
+    diverged = len(summary.diverged)
     if not best:
         return f"{tried}, {diverged} of them diverged."
-    top = max(best, key=lambda row: row["reward"])
-    before = decimals(summary.get("sft", {}).get("reward"))
+    top = max(best, key=lambda row: row.reward)
+    before = decimals(summary.sft.reward if summary.sft else None)
     return (
         f"{tried}, {diverged} of them diverged; from a reward of {before} before training, "
-        f"{top['method']} reaches the highest, {decimals(top['reward'])}."
+        f"{top.method} reaches the highest, {decimals(top.reward)}."
     )
 
 
@@ -178,8 +188,8 @@ def samples_of(folder: Path) -> tuple[Samples | None, str]:
 
 def as_text(value: Any) -> str:
     """Return a setting or figure as people read it."""
-    if value is None:
-        return "\N{EN DASH}"
+    if value is None or (isinstance(value, float) and finite(value) is None):
+        return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -198,50 +208,48 @@ def named_values(found: Any) -> list[tuple[str, str]]:
     return [(str(key).replace("_", " "), as_text(value)) for key, value in found.items()]
 
 
-def cell_of(row: Mapping[str, Any], column: Column) -> tuple[str, str]:
-    """Return a study's figure as text and as what it is sorted by; an interval is a list of 3."""
-    value = row.get(column.key)
-    if isinstance(value, list):
+def forecast_values(scores: ForecastScores | None) -> list[tuple[str, str]]:
+    """Return the scores of forecasts as pairs of words and text, none where there are none."""
+    return [] if scores is None else named_values(asdict(scores))
+
+
+def cell_of(row: BestRun | MatchedMethod, column: Column) -> tuple[str, str]:
+    """Return a study's figure as text and as what it is sorted by; an interval is a tuple of 3."""
+    value = getattr(row, column.key)
+    if isinstance(value, tuple):
         middle, low, high = value
         shown = f"{decimals(middle)} [{decimals(low)}, {decimals(high)}]"
-        return shown, as_text(number(middle))
+        return shown, as_text(middle)
     if isinstance(value, int):
         return as_text(value), str(int(value))
     if column.key == "knob":
-        return as_text(value), as_text(number(value))
-    return decimals(value), "" if number(value) is None else repr(value)
+        return as_text(value), as_text(value)
+    return decimals(value), "" if finite(value) is None else repr(value)
 
 
-def study_rows(rows: list[dict[str, Any]], columns: tuple[Column, ...]) -> list[Any]:
+def study_rows(
+    rows: Sequence[BestRun | MatchedMethod], columns: tuple[Column, ...]
+) -> list[dict[str, Any]]:
     """Return a study's table: each method with its cells, and its reward's colour."""
+    rewards = [finite(row.reward) if isinstance(row, BestRun) else None for row in rows]
     return [
         {
-            "method": str(row["method"]),
+            "method": row.method,
             "cells": [(column, *cell_of(row, column)) for column in columns],
-            "reward": number(row.get("reward")),
-            "colour": reward_colour(number(row.get("reward")) or 0.0),
+            "reward": reward,
+            "colour": reward_colour(reward or 0.0),
         }
-        for row in rows
+        for row, reward in zip(rows, rewards, strict=True)
     ]
 
 
-def diverged_runs(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return why runs of a study diverged, numbered."""
-    return [(str(n), str(why)) for n, why in enumerate(summary.get("diverged", []), start=1)]
-
-
-def verdicts_of(summary: Mapping[str, Any]) -> list[str]:
-    """Return the sentence of each verdict on the order of divergences."""
-    return [str(found["sentence"]) for found in summary.get("verdicts", {}).values()]
-
-
-def matched_of(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def matched_of(summary: StudySummary) -> list[dict[str, Any]]:
     """Return the tables of methods at an equal reward, a table a group."""
     return [
         {
             "title": title,
-            "reward": decimals(found["reward"], 2),
-            "rows": study_rows(found["methods"], MATCHED_COLUMNS),
+            "reward": decimals(group.reward, 2),
+            "rows": study_rows(group.methods, MATCHED_COLUMNS),
         }
-        for title, found in summary.get("matched", {}).items()
+        for title, group in summary.matched.items()
     ]

@@ -1,10 +1,9 @@
 """The results folder of one run: summary.json, figures, and how long each section took."""
 
-import json
 import os
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from matplotlib.figure import Figure
 
 from a3lib.plots import save_figure
 from a3lib.profiles import Profile
+from a3lib.results.summary import RunSummary, write_summary
 
 # The folder that `python -m a3lib run` wants the notebook to write to.
 RUN_FOLDER_VARIABLE = "A3_RUN_FOLDER"
-# What a run or a study found, in its folder.
-SUMMARY_FILE = "summary.json"
 LIBRARIES = ("torch", "transformers", "datasets")
 
 
@@ -41,12 +39,7 @@ class Run:
     def __init__(self, profile: Profile, folder: Path | None = None) -> None:
         self.folder = folder or run_folder(f"notebook-{profile.name}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.summary: dict[str, Any] = {
-            "profile": profile.name,
-            "settings": asdict(profile),
-            "versions": versions(),
-            "seconds": {},
-        }
+        self.summary = RunSummary(profile.name, asdict(profile), versions())
         self._section = ""
         self._started = 0.0
 
@@ -59,14 +52,17 @@ class Run:
         """End the section that is going on, if there is one."""
         if self._section:
             elapsed = time.perf_counter() - self._started
-            self.record("seconds", self.summary["seconds"] | {self._section: round(elapsed, 1)})
+            self.record(seconds={**self.summary.seconds, self._section: round(elapsed, 1)})
         self._section = ""
 
-    def record(self, key: str, value: Any) -> None:
-        """Put a result into the summary, in place of an earlier one of that name, and write it."""
-        self.summary[key] = value
-        text = json.dumps(self.summary, indent=2)
-        (self.folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
+    def record(self, **parts: Any) -> None:
+        """Put parts into the summary, fields of `RunSummary` by name, and write it.
+
+        Raises InputError where it cannot be written; the summary is then left as it was.
+        """
+        summary = replace(self.summary, **parts)
+        write_summary(summary, self.folder)
+        self.summary = summary
 
     def figure(self, figure: Figure, name: str) -> Figure:
         """Save a figure as PNG and PDF and return it, so that a cell shows it."""

@@ -19,7 +19,9 @@ from a3lib.profiles import (
 )
 from a3lib.results.sample_table import SampleTable
 from a3lib.results.samples import Samples
+from a3lib.results.summary import RunSummary
 from a3lib.tokenization import seed_prompts
+from a3lib.util.numbers import decimals
 
 
 def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -112,16 +114,14 @@ def alpha_verdict(
     return "good" if reward >= 0.80 and share >= 0.8 else "in between"
 
 
-def format_figure(value: Any) -> str:
-    """Return a number with three decimals, and a dash for None and NaN."""
-    if value is None or value != value:
-        return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def cell_text(value: Any) -> str:
+    """Return a cell of a table in plain text: None and floats as `decimals`, others as they are."""
+    return decimals(value) if value is None or isinstance(value, float) else str(value)
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return a table in plain text; columns that hold only numbers are set to the right."""
-    cells = [list(header), *[[format_figure(value) for value in row] for row in rows]]
+    cells = [list(header), *[[cell_text(value) for value in row] for row in rows]]
     columns = range(len(header))
     widths = [max(len(row[column]) for row in cells) for column in columns]
     numeric = [all(isinstance(row[c], int | float | None) for row in rows) for c in columns]
@@ -148,27 +148,50 @@ class ModelResult(NamedTuple):
     test_loss: float | None = None
 
 
-def model_results(summary: Mapping[str, Any]) -> list[ModelResult]:
+def model_results(summary: RunSummary) -> list[ModelResult]:
     """Return the results of a run's models as its summary holds them, in the order of training."""
-    results = [
-        ModelResult(name, summary[key]["reward"], summary[key]["naturalness"])
-        for key, name in (("baseline", ORIGINAL), ("reinforce", REINFORCE))
-        if key in summary
+    evaluations = ((ORIGINAL, summary.baseline), (REINFORCE, summary.reinforce))
+    return [
+        *(
+            ModelResult(name, found.reward, found.naturalness)
+            for name, found in evaluations
+            if found is not None
+        ),
+        *(
+            ModelResult(kl_name(kl.alpha), kl.reward, kl.naturalness, kl=kl.kl_divergences[-1])
+            for kl in summary.kl
+        ),
+        *(
+            ModelResult(dpo_name(dpo.beta), dpo.reward, dpo.naturalness, test_loss=dpo.test_loss)
+            for dpo in summary.dpo
+        ),
     ]
-    for found in summary.get("kl", []):
-        reward, last_kl = found["reward"], found["kl_divergences"][-1]
-        name = kl_name(found["alpha"])
-        results.append(ModelResult(name, reward, found["naturalness"], kl=last_kl))
-    for found in summary.get("dpo", []):
-        reward, test_loss = found["reward"], found["test_loss"]
-        name = dpo_name(found["beta"])
-        results.append(ModelResult(name, reward, found["naturalness"], test_loss=test_loss))
-    return results
 
 
-def summary_table(summary: Mapping[str, Any]) -> str:
+def alpha_verdicts(summary: RunSummary) -> str:
+    """Return each alpha's results, with the case of Q3.2 that it is, as a table in plain text."""
+    baseline = summary.baseline.naturalness if summary.baseline else None
+    rows = [
+        [
+            *(kl.alpha, kl.reward, kl.kl_divergences[-1], kl.naturalness),
+            alpha_verdict(kl.reward, kl.naturalness, baseline),
+        ]
+        for kl in summary.kl
+    ]
+    return text_table(["alpha", "reward", "KL at end", "naturalness", "verdict"], rows)
+
+
+def beta_results(summary: RunSummary) -> str:
+    """Return a line for each beta: DPO's loss on the test pairs and its reward."""
+    return "\n".join(
+        f"{dpo_name(dpo.beta)}: test loss {decimals(dpo.test_loss)}, reward {decimals(dpo.reward)}"
+        for dpo in summary.dpo
+    )
+
+
+def summary_table(summary: RunSummary) -> str:
     """Return what a run found: each model's reward, naturalness, KL or loss, then the seconds."""
     header = ["model", "reward", "naturalness", "KL at end", "test loss"]
     results = text_table(header, model_results(summary))
-    seconds = text_table(["section", "seconds"], [*summary["seconds"].items()])
+    seconds = text_table(["section", "seconds"], [*summary.seconds.items()])
     return f"{results}\n\n{seconds}"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.markers import MarkerStyle
 
 from a3lib.plots import Look
+from a3lib.util import numbers
 
 # What HTML does not allow in a text: control characters, lone surrogates and noncharacters.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
@@ -26,6 +27,9 @@ FIRST_PICTURE, PICTURE_OF_DELETE = 0x2400, "\u2421"
 DASHES = {"-": "none", "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}
 # A disc as an SVG path is two arcs; matplotlib's own has dozens of corners.
 DISC = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z"
+# The sign for a missing number, and numbers with so many decimals, as `numbers.decimals` has them.
+DASH = "\N{EN DASH}"
+decimals = partial(numbers.decimals, missing=DASH)
 # How much larger than matplotlib's unit markers are drawn, in a square from -6 to 6.
 MARKER_SIZE = 9.5
 
@@ -40,20 +44,6 @@ def clean(text: str) -> str:
         return PICTURE_OF_DELETE if code == 0x7F else chr(FIRST_PICTURE + code)
 
     return NOT_ALLOWED.sub("\ufffd", CONTROLS.sub(picture, text))
-
-
-def number(value: Any) -> float | None:
-    """Return a number of a size that can be drawn, or None for everything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # No figure is so large; and a whole number can be too large for a float.
-    return float(value) if abs(value) < 1e300 else None
-
-
-def decimals(value: Any, digits: int = 3) -> str:
-    """Return a number with so many decimals, and a dash for what is none."""
-    found = number(value)
-    return "\N{EN DASH}" if found is None else f"{found:.{digits}f}"
 
 
 def dashes(look: Look) -> str:

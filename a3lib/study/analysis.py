@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from a3lib.results.summary import Verdict
+
 REPLICATES = 1000
 LEVEL = 0.95
 # Rewards at which methods are compared, where their curves reach them.
@@ -156,13 +158,6 @@ def common_reward(curves: Curves, methods: Sequence[str]) -> float | None:
         if np.isfinite(values).all():
             return target
     return None
-
-
-class Verdict(NamedTuple):
-    """Whether theory's order of divergences is seen: "seen", "not seen" or "undecided", and why."""
-
-    answer: str
-    sentence: str
 
 
 def verdict(curves: Curves, link: str, order: Sequence[str]) -> Verdict:

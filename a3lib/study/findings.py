@@ -1,6 +1,5 @@
 """Write down what a study found: tables, figures, and a sentence on the order of divergences."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,9 +12,18 @@ import pandas as pd
 from a3lib.plots import save_figure
 from a3lib.plots.styles import OTHERS, groups_of
 from a3lib.profiles import SAMPLE_PROMPTS, SFT_NAME
-from a3lib.results.run import SUMMARY_FILE, versions
+from a3lib.results.run import versions
 from a3lib.results.samples import Samples, model_samples
-from a3lib.results.tables import format_figure, text_table
+from a3lib.results.summary import (
+    BestRun,
+    MatchedGroup,
+    MatchedMethod,
+    StudySection,
+    StudySummary,
+    UntrainedPolicy,
+    write_summary,
+)
+from a3lib.results.tables import text_table
 from a3lib.study.analysis import (
     SFT,
     Curves,
@@ -30,6 +38,7 @@ from a3lib.study.analysis import (
 from a3lib.study.config import Study
 from a3lib.study.figures import frontier, training_curves
 from a3lib.study.methods import ORDERED_DIVERGENCES
+from a3lib.util.numbers import decimals
 
 BEST_COLUMNS = {
     "method": "method",
@@ -73,7 +82,7 @@ def matched_text(table: pd.DataFrame) -> str:
         passed = row["seeds"] > 0
         cells = [row["method"]]
         for name in MATCHED_COLUMNS[1:-1]:
-            value = row[name] if isinstance(row[name], Estimate) else format_figure(row[name])
+            value = row[name] if isinstance(row[name], Estimate) else decimals(row[name])
             cells.append(str(value) if passed else "not passed")
         rows.append([*cells, row["seeds"]])
     return text_table(["method", "entropy", "unigram entropy", "KL", "natural", "seeds"], rows)
@@ -95,26 +104,24 @@ def overlap(one: pd.Series, other: pd.Series) -> bool:
     return one["entropy"].high >= other["entropy"].low
 
 
-def plain(value: Any) -> Any:
-    """Return a figure as something that JSON can hold; NaN and infinity become None."""
-    if isinstance(value, Estimate):
-        return [plain(part) for part in value]
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def best_rows(best: pd.DataFrame) -> tuple[BestRun, ...]:
+    """Return the rows of `analysis.best_runs` as the summary has them."""
+    return tuple(BestRun(**row) for row in best.to_dict("records"))
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table's rows for JSON."""
-    return [{key: plain(v) for key, v in row.items()} for row in frame.to_dict("records")]
+def study_section(made: dict[str, Any], best: pd.DataFrame) -> StudySection:
+    """Return a run's section 6, from what `grid.prepare` and `analysis.best_runs` return."""
+    return StudySection(made, best_rows(best))
 
 
-def matched_sections(curves: Curves) -> tuple[list[str], dict[str, Any]]:
-    """Return the matched tables of each group of methods, as text and for JSON.
+def matched_sections(curves: Curves) -> tuple[list[str], dict[str, MatchedGroup]]:
+    """Return the matched tables of each group of methods, as text and for the summary.
 
     A group is compared at the highest reward that all its curves pass in every seed; where there
     is none, it is said.
     """
-    sections, found = [], {}
+    sections: list[str] = []
+    groups: dict[str, MatchedGroup] = {}
     for title, methods in groups_of(methods_of(curves.runs)).items():
         target = common_reward(curves, methods)
         if target is None:
@@ -122,8 +129,9 @@ def matched_sections(curves: Curves) -> tuple[list[str], dict[str, Any]]:
             continue
         table = matched_table(curves, target, methods)
         sections.append(f"{title}\n{matched_text(table)}\n{most_entropy(table, target)}")
-        found[title] = {"reward": target, "methods": records(table)}
-    return sections, found
+        rows = (MatchedMethod(**row) for row in table.to_dict("records"))
+        groups[title] = MatchedGroup(target, tuple(rows))
+    return sections, groups
 
 
 def save_figures(runs: pd.DataFrame, curves: Curves, best: pd.DataFrame, folder: Path) -> None:
@@ -180,19 +188,18 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
     sections, matched = matched_sections(curves)
     links = [title for title in groups_of(methods_of(runs)) if title != OTHERS]
     verdicts = {link: verdict(curves, link, ORDERED_DIVERGENCES) for link in links}
-    summary = {
-        "settings": asdict(study),
-        "versions": versions(),
-        "made": made,
-        "runs": len(runs),
-        "diverged": failed["failed"].tolist(),
-        "sft": {key: plain(value) for key, value in start.items()},
-        "best": records(best),
-        "matched": matched,
-        "verdicts": {link: found._asdict() for link, found in verdicts.items()},
-    }
-    text = json.dumps(summary, indent=2)
-    (folder / SUMMARY_FILE).write_text(text + "\n", encoding="utf-8")
+    summary = StudySummary(
+        settings=asdict(study),
+        versions=versions(),
+        made=made,
+        runs=len(runs),
+        diverged=tuple(failed["failed"]),
+        sft=UntrainedPolicy(float(start["reward"]), float(start["entropy"])),
+        best=best_rows(best),
+        matched=matched,
+        verdicts=verdicts,
+    )
+    write_summary(summary, folder)
     parts = [
         f"{len(runs)} runs, {len(failed)} of them diverged. The policy before: reward "
         f"{start['reward']:.3f}, entropy {start['entropy']:.3f} nats a token.",

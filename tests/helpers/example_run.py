@@ -12,6 +12,8 @@ import numpy as np
 from a3lib.plots import loss_over_time, save_figure
 from a3lib.profiles import get_profile, model_names
 from a3lib.results.samples import ModelSamples, Samples, write_samples
+from a3lib.results.summary import RunSummary
+from a3lib.util.records import decode
 
 ALPHAS, BETAS = (0.0, 0.003, 0.1, 3.0), (0.1, 0.25, 0.5)
 STEPS, PROMPTS = 40, 20
@@ -26,7 +28,7 @@ def curve(start: float, end: float, seed: int) -> list[float]:
 
 
 def example_summary() -> dict[str, Any]:
-    """A summary with every part that a run of the tiny profile has but the study."""
+    """What is in summary.json after a run of the tiny profile without study and forecasts."""
     kl = [
         {
             "alpha": alpha,
@@ -61,6 +63,12 @@ def example_summary() -> dict[str, Any]:
         "kl": kl,
         "dpo": dpo,
     }
+
+
+def parsed(content: dict[str, Any]) -> RunSummary:
+    """What is read of a run's summary.json that holds this."""
+    summary: RunSummary = decode(RunSummary, content, "summary")
+    return summary
 
 
 def example_samples(completion: str = " a fine film and i liked it .") -> Samples:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.example_run import example_run, example_summary
@@ -73,16 +74,32 @@ def test_the_newest_run_is_taken_and_no_study(tmp_path: Path) -> None:
         file.write_text(text)
         # What is no run is newer than all runs.
         os.utime(file, (10**9 + {"new": 0, "old": -1}.get(name, 1),) * 2)
-    assert find_run(None)[0] == Path("runs/new")
+    assert find_run(None) == Path("runs/new")
     os.utime("runs/old/summary.json")
-    assert find_run(None) == (Path("runs/old"), {"settings": {}, "seconds": {"old": 1}})
+    assert find_run(None) == Path("runs/old")
+
+
+def test_the_newest_run_is_not_passed_over_for_being_damaged_or_too_new(
+    run: Path, without_latex: None
+) -> None:
+    shutil.copytree(run, "runs/later")
+    later = Path("runs/later/summary.json")
+    for change, complaint in (
+        ({"kl": "no"}, r"is not what a run writes \(kl is 'no', not a list\); make the run again"),
+        ({"schema_version": 99}, r"was written by a newer a3lib .*; update a3lib\.$"),
+    ):
+        later.write_text(json.dumps(example_summary() | change))
+        os.utime(run / "summary.json", (0, 0))
+        with pytest.raises(InputError, match=complaint):
+            run_command()
+    assert not Path("writeup").exists()
 
 
 def test_a_run_is_given_by_name_or_by_folder(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, "elsewhere")
-    assert find_run("mine")[0] == Path("runs/mine")
-    assert find_run("elsewhere")[0] == Path("elsewhere")
-    assert find_run(str(tmp_path / "elsewhere"))[0] == tmp_path / "elsewhere"
+    assert find_run("mine") == Path("runs/mine")
+    assert find_run("elsewhere") == Path("elsewhere")
+    assert find_run(str(tmp_path / "elsewhere")) == tmp_path / "elsewhere"
 
 
 def test_where_there_is_no_run_it_is_one_sentence() -> None:
@@ -91,6 +108,38 @@ def test_where_there_is_no_run_it_is_one_sentence() -> None:
     with pytest.raises(InputError, match=r"There is no run 'nothing': name a folder"):
         run_command("nothing")
     assert not Path("writeup").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"baseline": {}},
+        {"kl": [{"alpha": 0}]},
+        {"dpo": [1]},
+        {"kl": "no"},
+        {"forecast": {"count": 1}},
+        {"kl": [example_summary()["kl"][0] | {"kl_divergences": []}]},
+    ],
+)
+def test_a_damaged_summary_is_one_sentence(run: Path, damage: dict[str, Any]) -> None:
+    (run / "summary.json").write_text(json.dumps(example_summary() | damage))
+    with pytest.raises(InputError, match=r"is not what a run writes \(.*\); make the run"):
+        run_command("mine")
+    assert not Path("writeup").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "is damaged"),
+        ('{"settings": {}, "best": []}', "is not that of a run; give the folder"),
+    ],
+)
+def test_a_folder_that_is_given_and_is_no_run_is_one_sentence(text: str, complaint: str) -> None:
+    Path("runs/other").mkdir(parents=True)
+    Path("runs/other/summary.json").write_text(text)
+    with pytest.raises(InputError, match=rf"summary\.json' {complaint}"):
+        run_command("other")
 
 
 # The folder

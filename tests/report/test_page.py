@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -18,11 +19,13 @@ from a3lib.errors import InputError
 from a3lib.profiles import model_names
 from a3lib.report import write_report
 from a3lib.results.samples import write_samples
+from a3lib.results.summary import ForecastScores
 
 matplotlib.use("Agg")
 NAMES = model_names(ALPHAS, BETAS)
 DASH = "\N{EN DASH}"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+SCORES = ForecastScores(4, 0.5, 0.25, None, 0.25, 0.5, 0.5, 0, 0, 0)
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(1)>'\"`]]>--><!--{{ 7*7 }}{% x %}"
     "\x00\x07\x1b\r\x7f\x9f\u2028\ud800\ufffe\U0001fffe \u202eabc \u05e9\u05dc\u05d5\u05dd "
@@ -204,8 +207,11 @@ def test_hostile_texts_are_texts(run: Path) -> None:
 
 def test_hostile_names_and_settings_are_texts(run: Path, tmp_path: Path) -> None:
     def change(summary: dict[str, Any]) -> None:
-        summary["settings"] = {HOSTILE: HOSTILE}
-        summary["forecast"] = {"log_loss": 0.25, HOSTILE: [HOSTILE]}
+        summary["settings"] = {HOSTILE: HOSTILE, "list": [HOSTILE]}
+        summary["versions"] = {HOSTILE: HOSTILE}
+        summary["seconds"] = {HOSTILE: 1.5}
+        summary["forecast"] = asdict(SCORES)
+        summary["own_forecast"] = {"count": HOSTILE}
 
     folder = Path(shutil.copytree(run, tmp_path / "<img src=x onerror=alert(1)>"))
     samples = json.loads((folder / "samples.json").read_text(encoding="utf-8"))
@@ -218,6 +224,8 @@ def test_hostile_names_and_settings_are_texts(run: Path, tmp_path: Path) -> None
     assert boxes[1] == page.select("#samples tr[data-model]")[1]["data-model"]
     assert ["log loss", "0.25"] in [words(row, "th, td") for row in page.select("#forecast tr")]
     assert page.select("img[src=x]") == []
+    assert len(page.select("#settings tbody tr")) == 4
+    assert "The own_forecast cannot be shown" in notices(page)
 
 
 def test_numbers_that_are_none_are_dashes(run: Path) -> None:
@@ -268,6 +276,33 @@ def test_a_damaged_summary_is_said_and_the_rest_is_shown(run: Path, damage: str)
     assert "no results yet" in " ".join(words(page, "#results p"))
 
 
+def test_a_damaged_section_leaves_the_curves_of_the_others(run: Path) -> None:
+    def change(summary: dict[str, Any]) -> None:
+        summary["kl"][1]["rewards"] = "none"
+
+    page = changed(run, change)
+    assert notices(page) == (
+        "The part of the KL penalty cannot be shown: what the folder holds of it is damaged."
+    )
+    curves = [figure["id"] for figure in page.select("#curves figure")]
+    assert curves == ["curve-rewards", "curve-losses"]
+
+
+@pytest.mark.parametrize(
+    ("change", "notice"),
+    [
+        ({"schema_version": 2}, "summary.json was written by a newer a3lib"),
+        ({"seconds": 3}, "The seconds cannot be shown"),
+    ],
+)
+def test_a_newer_summary_and_a_damaged_setting_are_said(
+    run: Path, change: dict[str, Any], notice: str
+) -> None:
+    page = changed(run, partial(dict.update, **change))
+    assert notice in notices(page)
+    assert words(page, "h1") == ["Run run"] and len(page.select("#figures img")) == 5
+
+
 @pytest.mark.parametrize("key", ["baseline", "reinforce", "kl", "dpo", "study", "settings"])
 def test_a_part_of_the_wrong_kind_never_raises(run: Path, key: str) -> None:
     # A small page is read faster.
@@ -277,8 +312,11 @@ def test_a_part_of_the_wrong_kind_never_raises(run: Path, key: str) -> None:
         page = changed(run, partial(dict.update, **{key: value}))
         other = "REINFORCE" if key == "baseline" else "original"
         assert other in words(page, "#results tbody th")
-        if key in ("baseline", "reinforce", "kl", "dpo"):
+        if key != "settings" or not isinstance(value, dict):
             assert "damaged" in notices(page)
+        if key in ("baseline", "reinforce", "kl", "dpo"):
+            # It is damaged, not unreached.
+            assert "no results of" not in notices(page)
 
 
 def test_damaged_samples_and_pictures_are_said(run: Path) -> None:
@@ -294,14 +332,17 @@ def test_the_study_of_section_6_and_the_forecast_are_shown(run: Path) -> None:
     best = [{"method": "rso", "knob": 0.5, "reward": 0.75, "kl": None, "finite": True}]
 
     def change(summary: dict[str, Any]) -> None:
-        summary |= {"study": {"best": best}, "forecast": {"accuracy": 0.5}}
-        summary["own_forecast"] = {"brier": 0.25}
+        summary |= {"study": {"made": {}, "best": best}, "forecast": asdict(SCORES)}
+        summary["own_forecast"] = asdict(SCORES) | {"brier": 0.125}
 
     page = changed(run, change)
     assert words(page, "#study tbody th") == ["rso"]
     cells = words(page, "#study tbody td")
     assert cells[:2] == ["0.5", "0.750"] and cells[-1] == "yes" and DASH in cells
-    assert words(page, "#forecast tbody td") == ["0.5", "0.25"]
+    rows = [words(row, "th, td") for row in page.select("#forecast tbody tr")]
+    assert len(rows) == 2 * len(asdict(SCORES))
+    assert [row for row in rows if row[0] == "brier"] == [["brier", "0.25"], ["brier", "0.125"]]
+    assert ["log loss error", DASH] in rows
 
 
 def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:

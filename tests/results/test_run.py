@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
+from a3lib.errors import InputError
 from a3lib.profiles import get_profile
 from a3lib.results import run as runs
 from a3lib.results.run import RUN_FOLDER_VARIABLE, Run, run_folder
+from a3lib.results.summary import Evaluation, StudySection
 
 
 @pytest.fixture(autouse=True)
@@ -70,9 +72,11 @@ def test_an_existing_folder_is_used_again(run: Run) -> None:
 
 
 def test_the_summary_says_profile_settings_and_versions(run: Run) -> None:
-    run.record("baseline", {"reward": 0.5, "naturalness": None})
+    run.record(baseline=Evaluation(0.5, None))
     content = written(run)
-    assert list(content) == ["profile", "settings", "versions", "seconds", "baseline"]
+    assert list(content) == [
+        *("schema_version", "profile", "settings", "versions", "seconds", "baseline"),
+    ]
     assert content["profile"] == "tiny"
     assert content["settings"]["alphas"] == list(get_profile("tiny").alphas)
     assert content["settings"]["limit_train"] is None
@@ -81,30 +85,50 @@ def test_the_summary_says_profile_settings_and_versions(run: Run) -> None:
 
 
 def test_the_summary_is_written_after_each_record(run: Run) -> None:
-    run.record("first", [0.25, 0.5])
-    assert written(run)["first"] == [0.25, 0.5]
-    run.record("second", "é")
-    assert (written(run)["first"], written(run)["second"]) == ([0.25, 0.5], "é")
-    assert written(run) == json.loads(json.dumps(run.summary))
+    first, second = Evaluation(0.25, 0.5), StudySection({"é": "é"}, ())
+    run.record(baseline=first)
+    assert written(run)["baseline"] == {"reward": 0.25, "naturalness": 0.5}
+    assert "study" not in written(run)
+    run.record(study=second)
+    assert written(run)["baseline"] == {"reward": 0.25, "naturalness": 0.5}
+    assert written(run)["study"] == {"made": {"é": "é"}, "best": []}
+    assert (run.summary.baseline, run.summary.study) == (first, second)
 
 
 def test_a_result_of_the_same_name_is_replaced(run: Run) -> None:
-    run.record("baseline", 1)
-    run.record("baseline", 2)
-    assert written(run)["baseline"] == 2
+    run.record(baseline=Evaluation(0.25, None))
+    run.record(baseline=Evaluation(0.5, None))
+    assert written(run)["baseline"]["reward"] == 0.5
 
 
-def test_a_value_that_is_no_json_leaves_the_file_whole(run: Run) -> None:
-    run.record("baseline", 1)
+def test_a_value_that_is_no_json_leaves_file_and_summary_whole(run: Run) -> None:
+    run.record(baseline=Evaluation(0.25, None))
     with pytest.raises(TypeError):
-        run.record("wrong", object())
-    assert written(run)["baseline"] == 1
+        run.record(study=StudySection({"wrong": object()}, ()))
+    with pytest.raises(TypeError, match="wrong"):
+        run.record(wrong=1)
+    assert written(run)["baseline"]["reward"] == 0.25
+    assert run.summary.study is None
+
+
+def test_a_folder_that_went_away_is_made_again(run: Run) -> None:
+    run.folder.rmdir()
+    run.record(baseline=Evaluation(0.25, None))
+    assert written(run)["baseline"]["reward"] == 0.25
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(run: Run) -> None:
+    run.folder.rmdir()
+    run.folder.write_text("a file")
+    with pytest.raises(InputError, match=r"summary\.json' cannot be written"):
+        run.record(baseline=Evaluation(0.25, None))
+    assert run.summary.baseline is None
 
 
 def test_seconds_are_those_of_each_section(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     set_clock(monkeypatch, 10.0, 12.54, 20.0, 50.0)
     run.begin("baseline")
-    assert "seconds" not in run.summary or run.summary["seconds"] == {}
+    assert run.summary.seconds == {}
     run.begin("reinforce")
     assert written(run)["seconds"] == {"baseline": 2.5}
     run.end()

@@ -6,17 +6,20 @@ from typing import Any
 import pandas as pd
 import pytest
 from datasets import Dataset
-from helpers.example_run import ALPHAS, BETAS, example_summary
+from helpers.example_run import ALPHAS, BETAS, example_summary, parsed
 from transformers import PreTrainedTokenizerBase
 
 from a3lib.models import load_tokenizer
 from a3lib.profiles import get_profile, model_names
+from a3lib.results.summary import RunSummary
 from a3lib.results.tables import (
     Table,
     alpha_verdict,
+    alpha_verdicts,
+    beta_results,
     candidates_table,
+    cell_text,
     examples_table,
-    format_figure,
     measured_naturalness,
     model_results,
     seed_texts,
@@ -159,7 +162,7 @@ def test_verdicts_on_alpha(
     [(None, "-"), (math.nan, "-"), (0.12345, "0.123"), (2.0, "2.000"), (3, "3"), ("a", "a")],
 )
 def test_figures_have_three_decimals_and_none_is_a_dash(value: Any, text: str) -> None:
-    assert format_figure(value) == text
+    assert cell_text(value) == text
 
 
 def test_numbers_are_set_to_the_right_and_words_to_the_left() -> None:
@@ -188,8 +191,8 @@ def test_a_table_without_rows_is_its_heading() -> None:
 
 
 def whole_summary() -> dict[str, Any]:
-    """A summary with every part, each number different."""
-    return {
+    """What is in summary.json with every part, each number different."""
+    summary: dict[str, Any] = {
         "baseline": {"reward": 0.51, "naturalness": 0.99},
         "reinforce": {"reward": 0.81, "naturalness": 0.61, "rewards": [0.5, 0.8]},
         "kl": [
@@ -199,6 +202,11 @@ def whole_summary() -> dict[str, Any]:
         "dpo": [{"beta": 0.25, "reward": 0.54, "naturalness": 0.94, "test_loss": 0.654}],
         "seconds": {"baseline": 1.5, "dpo": 20.0},
     }
+    for kl in summary["kl"]:
+        kl["rewards"] = [0.5, 0.6]
+    for dpo in summary["dpo"]:
+        dpo["losses"] = [0.7, 0.6]
+    return summary
 
 
 def cells(table: str) -> list[list[str]]:
@@ -207,7 +215,7 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_the_summary_has_a_row_for_every_model() -> None:
-    results, seconds = summary_table(whole_summary()).split("\n\n")
+    results, seconds = summary_table(parsed(whole_summary())).split("\n\n")
     rows = cells(results)
     assert rows[0] == ["model", "reward", "naturalness", "KL at end", "test loss"]
     assert rows[2:] == [
@@ -226,16 +234,43 @@ def test_a_summary_without_a_part_has_the_other_rows(part: str) -> None:
     del summary[part]
     names = {"baseline": "original", "reinforce": "REINFORCE", "kl": "KL, ", "dpo": "DPO, "}
     whole, rest = (
-        cells(summary_table(some).split("\n\n")[0])[2:] for some in (whole_summary(), summary)
+        cells(summary_table(parsed(some)).split("\n\n")[0])[2:]
+        for some in (whole_summary(), summary)
     )
     assert rest == [row for row in whole if not row[0].startswith(names[part])]
     assert len(rest) < len(whole)
 
 
 def test_a_run_that_has_just_begun_has_empty_tables() -> None:
-    assert [len(part.splitlines()) for part in summary_table({"seconds": {}}).split("\n\n")] == [
-        2,
-        2,
+    tables = summary_table(RunSummary()).split("\n\n")
+    assert [len(table.splitlines()) for table in tables] == [2, 2]
+
+
+def test_every_alpha_has_its_verdict_in_a_row() -> None:
+    rows = cells(alpha_verdicts(parsed(whole_summary())))
+    assert rows[0] == ["alpha", "reward", "KL at end", "naturalness", "verdict"]
+    assert rows[2:] == [
+        ["0.000", "0.920", "44.000", "0.320", LOW],
+        ["0.003", "0.830", "7.500", "-", "reward reached; read the texts"],
+    ]
+
+
+def test_an_alpha_is_judged_by_the_baselines_naturalness() -> None:
+    summary = whole_summary()
+    summary["baseline"]["naturalness"] = 0.35
+    assert cells(alpha_verdicts(parsed(summary)))[2][-1] == GOOD
+    del summary["baseline"]
+    assert cells(alpha_verdicts(parsed(summary)))[2][-1] == "reward reached; read the texts"
+    del summary["kl"]
+    assert len(alpha_verdicts(parsed(summary)).splitlines()) == 2
+
+
+def test_every_beta_has_a_line() -> None:
+    summary = whole_summary()
+    summary["dpo"].append(summary["dpo"][0] | {"beta": 0.5, "reward": 0.6254, "test_loss": None})
+    assert beta_results(parsed(summary)).splitlines() == [
+        "DPO, beta = 0.25: test loss 0.654, reward 0.540",
+        "DPO, beta = 0.5: test loss -, reward 0.625",
     ]
 
 
@@ -275,7 +310,7 @@ def test_a_text_without_a_space_stays_in_its_cell() -> None:
 
 def test_a_run_names_its_models_as_the_profile_does() -> None:
     summary = example_summary()
-    assert [found.name for found in model_results(summary)] == model_names(ALPHAS, BETAS)
+    assert [found.name for found in model_results(parsed(summary))] == model_names(ALPHAS, BETAS)
     assert model_names((0.0, 0.003), (0.25,)) == [
         "original",
         "REINFORCE",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from a3lib.plots import Look, look_of
 from a3lib.profiles import model_names
-from a3lib.results.templates import DASHES, clean, dashes, decimals, marker_path, number, render
+from a3lib.results.templates import DASHES, clean, dashes, decimals, marker_path, render
 
 
 def test_controls_become_pictures_and_the_rest_a_replacement() -> None:
@@ -15,10 +15,7 @@ def test_controls_become_pictures_and_the_rest_a_replacement() -> None:
     assert clean(allowed) == allowed
 
 
-def test_a_number_is_finite() -> None:
-    assert [number(v) for v in (1, 0.5, 0)] == [1.0, 0.5, 0.0]
-    for value in (None, math.nan, math.inf, -math.inf, "1", True, [1], 10**400, -1e301):
-        assert number(value) is None
+def test_what_is_no_number_is_a_dash() -> None:
     assert decimals(0.12345) == "0.123" and decimals(2, 1) == "2.0"
     assert decimals(math.nan) == "\N{EN DASH}"
 

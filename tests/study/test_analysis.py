@@ -363,11 +363,17 @@ def test_the_common_reward_is_the_highest_that_all_pass_in_every_seed() -> None:
     assert common_reward(make_curves(pd.DataFrame(rows), 5), ["ipo"]) == 0.7
 
 
+def answer_of(curves: Curves, link: str, order: Sequence[str]) -> tuple[str, str]:
+    """A verdict's answer and its sentence."""
+    found = verdict(curves, link, order)
+    return found.answer, found.sentence
+
+
 # The verdict ---------------------------------------------------------------------------------
 
 
 def test_the_order_that_was_built_in_is_seen() -> None:
-    answer, sentence = verdict(curves_of(EXPECTED), "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves_of(EXPECTED), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "seen"
     assert sentence.startswith("sigmoid: the predicted order is seen at reward 0.85 with 3 seeds.")
     for divergence, method in zip(ORDERED_DIVERGENCES, SIGMOID, strict=True):
@@ -386,14 +392,14 @@ def test_each_link_has_a_verdict_of_its_own() -> None:
 
 def test_reversed_ends_are_not_seen() -> None:
     kept = dict(zip(SIGMOID, reversed(EXPECTED.values()), strict=True))
-    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "not seen"
     assert "the predicted order is not seen" in sentence and "-0.350" in sentence
 
 
 @pytest.mark.parametrize("end", [1.8, 0.6])
 def test_an_alpha_clearly_outside_is_not_seen_and_is_named(end: float) -> None:
-    answer, sentence = verdict(
+    answer, sentence = answer_of(
         curves_of(EXPECTED | {"sigmoid-alpha_0.5": end}), "sigmoid", ORDERED_DIVERGENCES
     )
     assert answer == "not seen"
@@ -412,7 +418,7 @@ def spread(end: float, *steps: float) -> list[float]:
 
 def test_an_interval_that_holds_zero_is_undecided() -> None:
     kept = EXPECTED | {"sigmoid-forward_kl": spread(1.4, -0.9, 0.1, 0.8)}
-    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "the predicted order is undecided at reward 0.85" in sentence
     # The same the other way round.
@@ -423,7 +429,7 @@ def test_an_interval_that_holds_zero_is_undecided() -> None:
 @pytest.mark.parametrize("centre", [1.5, 0.9])
 def test_an_alpha_that_may_lie_outside_is_undecided(centre: float) -> None:
     kept = EXPECTED | {"sigmoid-alpha_0.5": spread(centre, -0.4, 0.0, 0.4)}
-    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "Outside" not in sentence
 
@@ -433,7 +439,7 @@ def test_an_alpha_clearly_outside_means_little_where_the_ends_are_undecided() ->
         "sigmoid-forward_kl": spread(1.0, -0.3, 0.1, 0.2),
         "sigmoid-alpha_0.5": 0.2,
     }
-    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "Outside the two ends: sigmoid-alpha_0.5" in sentence
 
@@ -441,14 +447,14 @@ def test_an_alpha_clearly_outside_means_little_where_the_ends_are_undecided() ->
 @pytest.mark.parametrize("missing", SIGMOID)
 def test_a_missing_divergence_is_undecided_and_named(missing: str) -> None:
     kept = {method: end for method, end in EXPECTED.items() if method != missing}
-    answer, sentence = verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert f"({missing} is not)" in sentence
 
 
 def test_without_a_common_reward_it_is_undecided() -> None:
     curves = curves_of(EXPECTED, tops={"sigmoid-alpha_0.3": 0.6})
-    answer, sentence = verdict(curves, "sigmoid", ORDERED_DIVERGENCES)
+    answer, sentence = answer_of(curves, "sigmoid", ORDERED_DIVERGENCES)
     assert answer == "undecided"
     assert "no reward is passed by all five curves" in sentence
 

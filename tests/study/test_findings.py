@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from helpers.synthetic_runs import row_of, study_of
 
 from a3lib.profiles import SAMPLE_PROMPTS
 from a3lib.results.samples import read_samples, write_samples
+from a3lib.results.summary import StudySummary, read_summary
 from a3lib.study.analysis import SFT, Estimate, best_runs, make_curves, verdict
 from a3lib.study.config import get_study
-from a3lib.study.findings import best_samples, most_entropy, plain, write_findings
+from a3lib.study.findings import best_samples, most_entropy, study_section, write_findings
 from a3lib.study.methods import ORDERED_DIVERGENCES
 
 SIGMOID = [f"sigmoid-{divergence}" for divergence in ORDERED_DIVERGENCES]
@@ -48,7 +50,7 @@ def written(runs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tup
     return folder, text
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
+def content_of(folder: Path) -> dict[str, Any]:
     """summary.json, which must be valid JSON: NaN and Infinity are none."""
 
     def refuse(constant: str) -> None:
@@ -62,7 +64,7 @@ def read_summary(folder: Path) -> dict[str, Any]:
 def test_the_summary_holds_what_was_done_and_found(
     written: tuple[Path, str], runs: pd.DataFrame
 ) -> None:
-    summary = read_summary(written[0])
+    summary = content_of(written[0])
     assert summary["made"] == MADE
     assert summary["runs"] == len(runs) == 3 + 8 * 15
     assert summary["diverged"] == [FAILED]
@@ -72,7 +74,7 @@ def test_the_summary_holds_what_was_done_and_found(
 
 
 def test_the_summary_has_every_method_at_its_best_beta(written: tuple[Path, str]) -> None:
-    best = {row["method"]: row for row in read_summary(written[0])["best"]}
+    best = {row["method"]: row for row in content_of(written[0])["best"]}
     assert list(best) == [*KEPT, "rrhf"]
     assert {row["beta"] for row in best.values()} == {0.1}
     assert [name for name, row in best.items() if not row["finite"]] == ["ipo"]
@@ -80,7 +82,7 @@ def test_the_summary_has_every_method_at_its_best_beta(written: tuple[Path, str]
 
 
 def test_the_summary_compares_each_group_at_its_own_reward(written: tuple[Path, str]) -> None:
-    matched = read_summary(written[0])["matched"]
+    matched = content_of(written[0])["matched"]
     # rrhf is among the other methods and reaches none of the rewards.
     assert list(matched) == ["sigmoid"]
     group = matched["sigmoid"]
@@ -92,7 +94,7 @@ def test_the_summary_compares_each_group_at_its_own_reward(written: tuple[Path, 
 
 def test_the_summary_holds_the_verdict(written: tuple[Path, str], runs: pd.DataFrame) -> None:
     found = verdict(make_curves(runs), "sigmoid", ORDERED_DIVERGENCES)
-    assert read_summary(written[0])["verdicts"] == {"sigmoid": found._asdict()}
+    assert content_of(written[0])["verdicts"] == {"sigmoid": asdict(found)}
     assert found.answer == "seen"
 
 
@@ -129,12 +131,13 @@ def test_the_text_has_a_table_of_all_methods_and_says_which_is_not_finite(
     assert ends == dict.fromkeys([*KEPT, "rrhf"], "yes") | {"ipo": "NO"}
 
 
-def test_numbers_become_something_that_json_can_hold() -> None:
-    frame = pd.DataFrame({"number": [1], "share": [0.5]})
-    values = [frame["number"].iloc[0], frame["share"].iloc[0], math.nan, None, "a", True]
-    assert [plain(value) for value in values] == [1, 0.5, None, None, "a", True]
-    assert plain(Estimate(1.0, math.nan, 2.0)) == [1.0, None, 2.0]
-    json.dumps([plain(value) for value in values], allow_nan=False)
+def test_the_section_of_a_run_has_every_method_at_its_best_beta(
+    runs: pd.DataFrame, written: tuple[Path, str]
+) -> None:
+    section = study_section(MADE, best_runs(runs))
+    assert section.made == MADE
+    assert section.best == read_summary(written[0], StudySummary).best
+    assert section.best[0].beta == 0.1 and type(section.best[0].finite) is bool
 
 
 def test_a_study_whose_runs_all_diverged_says_so_and_draws_nothing(tmp_path: Path) -> None:
@@ -143,6 +146,9 @@ def test_a_study_whose_runs_all_diverged_says_so_and_draws_nothing(tmp_path: Pat
     text = write_findings(get_study("tiny"), pd.DataFrame(rows), tmp_path, {})
     assert "6 runs, 3 of them diverged" in text
     assert not (tmp_path / "figures").exists()
+    best = read_summary(tmp_path, StudySummary).best
+    assert best[0].method == "slic" and math.isnan(best[0].reward) and not best[0].finite
+    assert content_of(tmp_path)["best"][0]["reward"] is None
 
 
 def test_the_method_that_keeps_most_entropy_is_named_with_those_that_overlap() -> None:

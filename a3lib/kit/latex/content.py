@@ -1,14 +1,14 @@
 """What a run's folder gives to the write-up: numbers, tables, generations and figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from a3lib.errors import InputError
 from a3lib.kit.latex import markup
 from a3lib.profiles import ORIGINAL, REINFORCE, dpo_name, kl_name
-from a3lib.results.samples import Samples, first_samples, read_samples
+from a3lib.results.samples import SAMPLES_FILE, Samples, first_samples, read_samples
+from a3lib.results.summary import DpoResult, KlResult, RunSummary
 from a3lib.results.tables import alpha_verdict
 
 RESULTS = "numbers.tex"
@@ -27,8 +27,6 @@ PARTS = {
     "forecast": "the scores of your forecasts",
 }
 
-Summary = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Material:
@@ -38,93 +36,91 @@ class Material:
     missing: list[str]
 
 
-def results(summary: Summary) -> dict[str, str]:
+def results(summary: RunSummary) -> dict[str, str]:
     r"""Return the values of \result{name} in A3.tex, as LaTeX, as far as the run has them."""
-    made = {"profile": markup.escape(str(summary.get("profile", markup.NO_NUMBER)))}
-    made |= {
-        f"{name}-{measure}": markup.number(summary[key][measure])
-        for key, name in (("baseline", "original"), ("reinforce", "reinforce"))
-        for measure in ("reward", "naturalness")
-        if key in summary
-    }
-    for found in summary.get("kl", []):
-        if found["alpha"] == 0:
-            divergences = found["kl_divergences"]
-            made["no-penalty-first-kl"] = markup.number(divergences[0], 1)
-            made["no-penalty-last-kl"] = markup.number(divergences[-1], 1)
-    for name, measure in (("dpo-rewards", "reward"), ("dpo-test-losses", "test_loss")):
-        if summary.get("dpo"):
-            made[name] = ", ".join(
-                rf"{markup.number(found[measure])} ($\beta = {found['beta']:g}$)"
-                for found in summary["dpo"]
-            )
-    return made
+    texts = {"profile": markup.escape(summary.profile or markup.NO_NUMBER)}
+    for name, model in (("original", summary.baseline), ("reinforce", summary.reinforce)):
+        if model is not None:
+            texts[f"{name}-reward"] = markup.number(model.reward)
+            texts[f"{name}-naturalness"] = markup.number(model.naturalness)
+    for kl in summary.kl:
+        if kl.alpha == 0:
+            texts["no-penalty-first-kl"] = markup.number(kl.kl_divergences[0], 1)
+            texts["no-penalty-last-kl"] = markup.number(kl.kl_divergences[-1], 1)
+    if summary.dpo:
+        texts["dpo-rewards"] = by_beta([(dpo.beta, dpo.reward) for dpo in summary.dpo])
+        texts["dpo-test-losses"] = by_beta([(dpo.beta, dpo.test_loss) for dpo in summary.dpo])
+    return texts
 
 
-def measures_naturalness(rows: list[dict[str, Any]]) -> bool:
+def by_beta(values: Sequence[tuple[float, float]]) -> str:
+    """Return pairs of a beta and a value of DPO's as LaTeX."""
+    return ", ".join(rf"{markup.number(value)} ($\beta = {beta:g}$)" for beta, value in values)
+
+
+def measures_naturalness(rows: Sequence[KlResult] | Sequence[DpoResult]) -> bool:
     """Say whether naturalness was measured, as it is where the texts have a grammar."""
-    return any(row["naturalness"] is not None for row in rows)
+    return any(row.naturalness is not None for row in rows)
 
 
-def alpha_table(summary: Summary) -> str | None:
+def alpha_table(summary: RunSummary) -> str | None:
     """Return the table of Q3.2, or None where the run did not come so far."""
-    rows = summary.get("kl")
-    if not rows or "baseline" not in summary:
+    rows, baseline = summary.kl, summary.baseline
+    if not rows or baseline is None:
         return None
     natural = measures_naturalness(rows)
     header = [r"$\alpha$", "reward", *["naturalness"] * natural, "KL at the end", "verdict"]
     cells = [
         [
-            f"{row['alpha']:g}",
-            markup.number(row["reward"]),
-            *[markup.number(row["naturalness"])] * natural,
-            markup.number(row["kl_divergences"][-1], 1),
-            markup.escape(
-                alpha_verdict(row["reward"], row["naturalness"], summary["baseline"]["naturalness"])
-            ),
+            f"{row.alpha:g}",
+            markup.number(row.reward),
+            *[markup.number(row.naturalness)] * natural,
+            markup.number(row.kl_divergences[-1], 1),
+            markup.escape(alpha_verdict(row.reward, row.naturalness, baseline.naturalness)),
         ]
         for row in rows
     ]
     return markup.table(header, cells, "rr" + "r" * natural + "rl")
 
 
-def beta_table(summary: Summary) -> str | None:
+def beta_table(summary: RunSummary) -> str | None:
     """Return the table of Q4.4, or None where the run did not come so far."""
-    rows = summary.get("dpo")
+    rows = summary.dpo
     if not rows:
         return None
     natural = measures_naturalness(rows)
     header = [r"$\beta$", "test loss", "reward", *["naturalness"] * natural]
     cells = [
         [
-            f"{row['beta']:g}",
-            markup.number(row["test_loss"]),
-            markup.number(row["reward"]),
-            *[markup.number(row["naturalness"])] * natural,
+            f"{row.beta:g}",
+            markup.number(row.test_loss),
+            markup.number(row.reward),
+            *[markup.number(row.naturalness)] * natural,
         ]
         for row in rows
     ]
     return markup.table(header, cells, "rrr" + "r" * natural)
 
 
-def forecast_table(summary: Summary) -> str | None:
+def forecast_table(summary: RunSummary) -> str | None:
     """Return the table of Q5.1, or None where no forecasts were scored."""
-    scores = summary.get("forecast")
-    if not scores:
+    scores = summary.forecast
+    if scores is None:
         return None
-    header = [f"{scores['count']} forecasts", "yours", r"always 50 \%"]
-    names = {"accuracy": "accuracy", "log_loss": "log loss, nats", "brier": "Brier score"}
-    cells = [
-        [shown, markup.number(scores[name]), markup.number(scores.get(f"always_half_{name}"))]
-        for name, shown in names.items()
-    ]
+    header = [f"{scores.count} forecasts", "yours", r"always 50 \%"]
+    rows = (
+        ("accuracy", scores.accuracy, scores.always_half_accuracy),
+        ("log loss, nats", scores.log_loss, scores.always_half_log_loss),
+        ("Brier score", scores.brier, scores.always_half_brier),
+    )
+    cells = [[name, markup.number(yours), markup.number(half)] for name, yours, half in rows]
     return markup.table(header, cells, "lrr")
 
 
-def generations(samples: Samples, summary: Summary) -> dict[str, str]:
+def generations(samples: Samples, summary: RunSummary) -> dict[str, str]:
     """Return the files of generations, content by name, of each section whose models have some."""
-    alphas = [kl_name(found["alpha"]) for found in summary.get("kl", [])]
-    betas = [dpo_name(found["beta"]) for found in summary.get("dpo", [])]
+    alphas = [kl_name(kl.alpha) for kl in summary.kl]
+    betas = [dpo_name(dpo.beta) for dpo in summary.dpo]
     few = first_samples(samples, PROMPTS_SHOWN)
     made = {}
     for name, models, beside in (
@@ -149,34 +145,35 @@ def whole_figures(folder: Path) -> dict[str, bytes]:
     }
 
 
-TABLES: Mapping[str, Callable[[Summary], str | None]] = {
+TABLES: Mapping[str, Callable[[RunSummary], str | None]] = {
     "alpha": alpha_table,
     "beta": beta_table,
     "forecast": forecast_table,
 }
 
 
-def make_material(folder: Path, summary: Summary) -> Material:
+def make_material(folder: Path, summary: RunSummary) -> Material:
     """Return what a run's folder gives to the write-up, and what is missing of it.
 
-    Raises InputError where a part of the summary or the samples is not what a run writes.
+    Raises InputError where the samples are not what a run writes.
     """
-    missing = [shown for key, shown in PARTS.items() if not summary.get(key)]
+    missing = [shown for key, shown in PARTS.items() if not getattr(summary, key)]
+    files = {RESULTS: markup.results_file(results(summary))}
+    for name, make in TABLES.items():
+        if (table := make(summary)) is not None:
+            files[f"{name}_table.tex"] = table
     try:
-        files: dict[str, str] = {RESULTS: markup.results_file(results(summary))}
-        for name, make in TABLES.items():
-            if (table := make(summary)) is not None:
-                files[f"{name}_table.tex"] = table
+        samples = read_samples(folder)
+    except InputError:
+        missing.append("the generations (samples.json)")
+    else:
         try:
-            samples = read_samples(folder)
-        except InputError:
-            missing.append("the generations (samples.json)")
-        else:
             files |= generations(samples, summary)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"What is in {str(folder)!r} is not what a run writes ({error!r}); make the run again."
-        ) from error
+        except (IndexError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"What is in {str(folder / SAMPLES_FILE)!r} is not what a run writes ({error!r}); "
+                "make the run again."
+            ) from error
     figures = whole_figures(folder)
     missing += [f"the figure {name}" for name in FIGURES if name not in figures]
     content = {name: text.encode("ascii") for name, text in files.items()}
