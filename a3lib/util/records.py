@@ -16,7 +16,7 @@ NAMES = {float: "a number", int: "a whole number", str: "a text", bool: "true or
 
 def encode(value: Any) -> Any:
     """Return a value as what JSON has: a dataclass as an object, a tuple as a list."""
-    if is_dataclass(value) and not isinstance(value, type):
+    if is_dataclass(value):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: encode(part) for key, part in value.items()}

@@ -76,6 +76,7 @@ def test_naturalness_is_none_without_a_grammar(outcomes: Outcomes) -> None:
     assert outcomes.record_baseline(evaluated(0.5)) == Evaluation(0.5, None)
 
 
+@pytest.mark.filterwarnings("error")
 def test_tensors_are_numbers(outcomes: Outcomes) -> None:
     results = trained(
         losses=[torch.tensor(0.5, requires_grad=True)],
