@@ -19,10 +19,10 @@ from a3lib.kit.checks.judge import POSITIONS, Verdict, judge, not_judged
 from a3lib.kit.checks.probes.dispatch import answer
 from a3lib.kit.checks.probes.spies import NotWritten, borrowed
 from a3lib.kit.source.submission import load_statements, read_submission
+from a3lib.util.text import described, printable
 
 GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
 STATUSES = {"passed": GREEN, "failed": RED, "error": RED, "not implemented yet": YELLOW}
-LONGEST_ERROR = 200
 
 
 def check(function: Callable[..., Any]) -> None:
@@ -58,8 +58,7 @@ def attempt(one: Check, namespace: dict[str, Any], positions: str) -> Verdict:
     except NotWritten as error:
         return not_judged(one, "missing", str(error))
     except Exception as error:
-        text = " ".join(str(error).split())[:LONGEST_ERROR]
-        return not_judged(one, "raised", f"{type(error).__name__}: {text}")
+        return not_judged(one, "raised", printable(described(error)))
     return judge(one, answers, positions)
 
 
@@ -76,7 +75,7 @@ def report(verdicts: Sequence[Verdict], colours: bool = False) -> str:
     for verdict in verdicts:
         status = status_of(verdict)
         shown = f"{STATUSES[status]}{status}{PLAIN}" if colours else status
-        lines.append(f"{shown:{19 + len(shown) - len(status)}}  {described(verdict.check)}")
+        lines.append(f"{shown:{19 + len(shown) - len(status)}}  {title_of(verdict.check)}")
         if not verdict.passed and status != "not implemented yet":
             told = [verdict.message, verdict.mistake and f"It looks like this: {verdict.mistake}"]
             lines += [f"{'':21}{text}" for text in told if text]
@@ -87,7 +86,7 @@ def report(verdicts: Sequence[Verdict], colours: bool = False) -> str:
     return "\n".join([*lines, f"{passed} of {len(verdicts)} checks passed{waiting}"])
 
 
-def described(one: Check) -> str:
+def title_of(one: Check) -> str:
     """Return a check as a student reads it: its function and what it looks at."""
     return f"{one.function}: {one.title}"
 

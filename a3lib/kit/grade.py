@@ -43,6 +43,7 @@ from a3lib.kit.grading.results import (
 from a3lib.kit.sandbox.worker import Limits, Worker
 from a3lib.util.cpu import cores
 from a3lib.util.numbers import trimmed
+from a3lib.util.text import described
 
 LOG_FILE, LOCK_FILE = "grading.log", ".lock"
 # A submission at which the grader itself failed is tried once more, with a new worker.
@@ -255,7 +256,7 @@ def serve(session: Session, worker: Worker, reader: Reader, job: Job | None) -> 
             # Whatever it is, it is ours and not the submission's, and the others are to go on.
             if job.tries < TRIES:
                 return replace(job, tries=job.tries + 1)
-            reason = plain(f"{type(error).__name__}: {error}")
+            reason = plain(described(error))
             session.failures.append(f"{job.name}: {reason}")
             session.done.put(None)
             return take(session)

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from a3lib.plots import Look, method_look
 from a3lib.results.samples import Samples
-from a3lib.results.templates import clean, decimals, render
+from a3lib.results.templates import decimals, render
 from a3lib.util.numbers import finite
+from a3lib.util.text import allowed_in_html
 
 TEMPLATE = Path(__file__).with_name("sample_table.html")
 # A reward's bar has one of so many colours, from the most negative to the most positive.
@@ -81,7 +82,7 @@ class SampleTable:
                 kl = "" if row.kl is None else f"  KL {row.kl:.2f}"
                 figures = f"reward {decimals(row.reward, 2)}{kl}"
                 lines.append(f"   {row.model.ljust(width)}  {figures}: {row.completion}")
-        return clean("\n".join(lines))
+        return allowed_in_html("\n".join(lines))
 
     def _repr_html_(self) -> str:
         return render(TEMPLATE, context_of(self.samples, self.caption) | {"alone": True})

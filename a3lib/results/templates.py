@@ -1,6 +1,5 @@
 """HTML from templates: everything that is put into one is escaped and safe to write as UTF-8."""
 
-import re
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +21,7 @@ NOT_ALLOWED = re.compile(
 )
 # Unicode's pictures of the control characters: NUL is the first, DEL the last.
 FIRST_PICTURE, PICTURE_OF_DELETE = 0x2400, "\u2421"
+from a3lib.util.text import allowed_in_html
 
 # Lengths of dashes and gaps in pixels for matplotlib's names of line styles.
 DASHES = {"-": "none", "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}
@@ -68,8 +68,9 @@ def marker_path(look: Look) -> str:
 
 
 def finished(value: Any) -> Any:
-    """Return what a template prints for a value: markup as it is, every other text cleaned."""
-    return value if hasattr(value, "__html__") or not isinstance(value, str) else clean(value)
+    """Return what a template prints for a value: markup as it is, other texts as HTML allows."""
+    is_markup = hasattr(value, "__html__") or not isinstance(value, str)
+    return value if is_markup else allowed_in_html(value)
 
 
 def render(file: Path, context: Mapping[str, Any]) -> str:

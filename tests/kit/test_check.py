@@ -106,6 +106,16 @@ def test_what_the_function_prints_is_not_shown(
     assert "noise" not in out + err and "4 of 4 checks passed" in out
 
 
+def test_a_function_s_error_is_told_in_one_printable_line(plain: dict[str, Any]) -> None:
+    def broken(*arguments: Any, **more: Any) -> None:
+        raise ValueError("two\nlines \x1b[2J" + "x" * 1000)
+
+    plain["compute_DPO_loss"] = broken
+    message = verdict_on(CHECKS["dpo_loss.values"], plain).message
+    assert "ValueError: two lines \\x1b[2Jxxx" in message and message.isprintable()
+    assert len(message) < 400
+
+
 def test_another_function_is_refused() -> None:
     with pytest.raises(
         InputError, match="There are no checks of 'my_own'; give one of compute_rew"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from a3lib.plots import Look, look_of
 from a3lib.profiles import model_names
-from a3lib.results.templates import DASHES, clean, dashes, decimals, marker_path, render
+from a3lib.results.templates import DASHES, dashes, decimals, marker_path, render
 
 
 def test_controls_become_pictures_and_the_rest_a_replacement() -> None:

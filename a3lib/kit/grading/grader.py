@@ -18,6 +18,7 @@ from a3lib.kit.checks.judge import Verdict, judge, not_judged
 from a3lib.kit.grading.results import ENDS, EXERCISES, Grading, Outcome, Settings, plain
 from a3lib.kit.sandbox.worker import Child, Reply, Worker
 from a3lib.kit.source.submission import Submission, SubmissionError, read_submission
+from a3lib.util.text import described
 
 # After so many children that hung or died, an exercise's other checks would only cost time.
 ENDS_ALLOWED = 2
@@ -40,7 +41,7 @@ def verdict_of(check: Check, reply: Reply, positions: str) -> Verdict:
         return judge(check, reply.answers, positions)
     except Exception as error:
         # Answers that nobody thought of cost their own check and not the whole grading.
-        text = plain(f"the answer could not be judged ({type(error).__name__}: {error})")
+        text = plain(f"the answer could not be judged ({described(error)})")
         return Verdict(check, passed=False, message=text, kind="unreadable")
 
 

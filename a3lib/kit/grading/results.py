@@ -6,7 +6,6 @@ Texts in it may come from a submission, so they are made plain first: one line, 
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.source.cells import LeftOut
 from a3lib.util.files import LIBRARY, replace_file
 from a3lib.util.numbers import trimmed
+from a3lib.util.text import LONGEST_TEXT, printable
 
 RESULTS_FILE = "results.json"
 # A person marks the last one, the write-up.
@@ -24,8 +24,6 @@ RESULTS_FILE = "results.json"
 # How a child can end before it answered, and what that means.
 ENDS = {"timeout": "hung until its time was over", "died": "ended its process"}
 LINES_SHOWN = 30
-# With these a browser takes what follows for a tag; with a space between, it does not.
-TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,9 @@ class Grading:
     finished: bool = False
 
 
-def plain(text: str, limit: int = 300) -> str:
+def plain(text: str, limit: int = LONGEST_TEXT) -> str:
     """Return a text as one printable line of at most `limit` characters that holds no tag."""
-    line = " ".join(text[: 4 * limit].split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    shown = TAG.sub("< ", shown)
-    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+    return printable(text, limit, tags=False)
 
 
 def points_of(outcomes: Sequence[Outcome]) -> float:

@@ -7,15 +7,14 @@ by the length that it accepts and by the number of lists in it.
 """
 
 import json
-import re
 import struct
-import unicodedata
 from typing import Any
+
+from a3lib.util.text import printable
 
 HEADER = struct.Struct(">IBI")
 KINDS = ("ready", "loaded", "answers", "missing", "raised", "unreadable")
 
-LONGEST_TEXT = 300
 LONGEST_NAME = 100
 MOST_NAMES = 1000
 # An empty list takes 64 bytes of memory for the three bytes that it takes on the way.
@@ -87,39 +86,17 @@ def _check_numbers(values: list[Any]) -> None:
         level = below
 
 
-_TERMINAL_SEQUENCE = re.compile(r"\x1b(\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-
-
-def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return `text` in one printable line of at most `longest` characters.
-
-    Terminal sequences, control characters, direction overrides and other invisible characters,
-    piles of accents and memory addresses go. HTML stays as it is: a report in HTML must escape it.
-    """
-    text = _TERMINAL_SEQUENCE.sub("", text[: 20 * longest])
-    text = _ADDRESS.sub("0x...", " ".join(text.split()))
-    kept: list[str] = []
-    accents = 0
-    for character in text:
-        accents = accents + 1 if unicodedata.combining(character) else 0
-        if character.isprintable() and accents <= 2:
-            kept.append(character)
-    cleaned = " ".join("".join(kept).split())
-    return cleaned if len(cleaned) <= longest else cleaned[: longest - 3] + "..."
-
-
 def read_text(body: bytes) -> str:
-    """Return a reply's text, cleaned."""
-    return clean_text(body.decode("utf-8", errors="replace"))
+    """Return a reply's text in one printable line; a report in HTML must escape it."""
+    return printable(body.decode("utf-8", errors="replace"), noise=False)
 
 
 def read_texts(body: bytes, most: int = 50) -> list[str]:
-    """Return a reply's list of texts, each cleaned, at most `most` of them; UnreadableReply."""
+    """Return a reply's list of texts, each printable, at most `most` of them; UnreadableReply."""
     try:
         texts = json.loads(body.decode("ascii"))
     except (ValueError, RecursionError) as problem:
         raise UnreadableReply("the list of errors is not JSON") from problem
     if type(texts) is not list or not all(type(text) is str for text in texts):
         raise UnreadableReply("the list of errors is not a list of texts")
-    return [clean_text(text) for text in texts[:most]]
+    return [printable(text, noise=False) for text in texts[:most]]

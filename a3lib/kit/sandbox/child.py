@@ -17,7 +17,6 @@ from typing import Any
 from a3lib.kit.sandbox.channel import (
     HEADER,
     UnreadableReply,
-    clean_text,
     frame,
     read_answers,
     read_header,
@@ -26,6 +25,7 @@ from a3lib.kit.sandbox.channel import (
 )
 from a3lib.kit.sandbox.lockdown import Limits
 from a3lib.kit.sandbox.supervisor import STATUS
+from a3lib.util.text import printable
 
 # For what our own processes do: fork, lock in, end, clean up.
 OWN_SECONDS = 30.0
@@ -130,7 +130,7 @@ class Child:
         status = self.end()
         if with_status and status is not None:
             text += ": " + describe_status(status)
-        self.failure = Reply(kind, text=clean_text(text))
+        self.failure = Reply(kind, text=printable(text, noise=False))
 
     @staticmethod
     def _has_input(connection: socket.socket, seconds: float = 0) -> bool:

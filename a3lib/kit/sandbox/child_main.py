@@ -14,7 +14,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from a3lib.kit.sandbox.channel import HEADER, LONGEST_TEXT, frame
+from a3lib.kit.sandbox.channel import HEADER, frame
+from a3lib.util.text import LONGEST_TEXT, described
 
 
 def serve(
@@ -86,18 +87,13 @@ def serve(
 def describe(problem: BaseException, namespace: dict[str, Any]) -> str:
     """Return an exception's name and message, and where in the student's code it was raised.
 
-    Both may be the student's: a message that cannot be had is left out.
+    Both may be the student's.
     """
-    try:
-        name, message = str(type(problem).__name__), str(problem)[: 4 * LONGEST_TEXT]
-    except BaseException:
-        name, message = "an exception", ""
-    text = f"{name}: {message}" if message else name
     try:
         place = place_of(problem, namespace)
     except BaseException:
         place = ""
-    return text[: 2 * LONGEST_TEXT] + place
+    return described(problem)[: 2 * LONGEST_TEXT] + place
 
 
 def place_of(problem: BaseException, namespace: dict[str, Any]) -> str:

@@ -27,11 +27,12 @@ from pathlib import Path
 
 from a3lib.errors import InputError
 from a3lib.kit.audience import is_for_students
-from a3lib.kit.sandbox.channel import UnreadableReply, clean_text, read_text
+from a3lib.kit.sandbox.channel import UnreadableReply, read_text
 from a3lib.kit.sandbox.child import OWN_SECONDS, Child, Ended, Reply
 from a3lib.kit.sandbox.forkserver import FORK, READY, Settings
 from a3lib.kit.sandbox.lockdown import Limits
 from a3lib.util.files import LIBRARY, PROJECT
+from a3lib.util.text import printable
 
 __all__ = ["Child", "Limits", "Reply", "Worker"]
 
@@ -240,5 +241,5 @@ class Worker:
                 self.close()
                 errors.seek(0)
                 said = errors.read().decode(errors="replace").strip().splitlines()
-                reason = clean_text(said[-1]) if said else "it said nothing"
+                reason = printable(said[-1], noise=False) if said else "it said nothing"
                 raise InputError(f"The process for student code could not be started: {reason}")

@@ -10,6 +10,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from a3lib.errors import InputError
 from a3lib.kit.source.bindings import names_of
+from a3lib.util.text import one_line
 
 # The body of a cell under one of these magics is Python that runs in the notebook.
 WRAPPERS = ("time", "timeit", "capture", "prun", "memit")
@@ -294,11 +295,6 @@ def shown(
     lines = cell.source.split("\n")[first - 1 - cell.lines_above : end - 1 - cell.lines_above]
     segment = ast.get_source_segment(code, node) or ""
     return first, one_line(segment if segment in cell.source else "\n".join(lines))
-
-
-def one_line(text: str) -> str:
-    """Return a text with every run of white space as one space."""
-    return " ".join(text.split())
 
 
 def with_edits(code: str, edits: Iterable[Edit]) -> str:

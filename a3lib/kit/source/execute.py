@@ -1,6 +1,7 @@
 """Run a submission's statements one by one, in the process that is meant for them.
 
-Only the standard library is imported here, because this runs beside the student's code.
+Because this runs beside the student's code, nothing is imported here but the standard library
+and what imports nothing else.
 """
 
 import __future__
@@ -9,11 +10,12 @@ import linecache
 import sys
 from typing import Any
 
+from a3lib.util.text import described, printable
+
 MODULE = "submission"
 FUTURE_FLAGS = sum(
     {getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
 )
-MESSAGE_LENGTH = 300  # characters
 
 
 class LoadedModule:
@@ -45,7 +47,7 @@ def load_statements(texts: list[str], namespace: dict[str, Any]) -> list[str]:
             flags |= code.co_flags & FUTURE_FLAGS
             exec(code, namespace)
         except BaseException as error:
-            errors.append(f"{first_line_of_code(text)}: {described(error)}")
+            errors.append(f"{first_line_of_code(text)}: {printable(described(error))}")
     return errors
 
 
@@ -53,19 +55,3 @@ def first_line_of_code(text: str) -> str:
     """Return a statement's first line that is no comment, made printable."""
     lines = [line.strip() for line in text.splitlines()]
     return printable(next((line for line in lines if line and not line.startswith("#")), ""), 100)
-
-
-def described(error: BaseException) -> str:
-    """Return an error's name and message on one printable line."""
-    try:
-        message = str(error)
-    except BaseException:  # The student's own exception may fail here as well.
-        message = ""
-    name = type(error).__name__
-    return printable(f"{name}: {message}" if message else name, MESSAGE_LENGTH)
-
-
-def printable(text: str, length: int = MESSAGE_LENGTH) -> str:
-    """Return a text on one line, without characters that steer a terminal, and not too long."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text[: 4 * length].split()))
-    return line if len(line) <= length else f"{line[: length - 3]}..."

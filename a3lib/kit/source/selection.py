@@ -12,9 +12,9 @@ from a3lib.kit.source.cells import (
     Statement,
     bound_by,
     first_line,
-    one_line,
 )
 from a3lib.kit.source.purity import BUILTINS, is_plain, reason_against
+from a3lib.util.text import one_line
 
 # The globals that a grader puts in, so a submission's own are not used.
 INTERFACE_GLOBALS = frozenset(

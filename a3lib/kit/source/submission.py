@@ -30,9 +30,10 @@ from a3lib.kit.source.cells import (
     read_cell,
 )
 from a3lib.kit.source.dialects import marked_cells, with_blocks, with_colab_cells, with_raw_prose
-from a3lib.kit.source.execute import load_statements, printable
+from a3lib.kit.source.execute import load_statements
 from a3lib.kit.source.portability import without_foreign_names
 from a3lib.kit.source.selection import sort_out
+from a3lib.util.text import printable
 
 __all__ = ["Kept", "Submission", "SubmissionError", "load_statements", "read_submission"]
 
