@@ -24,7 +24,7 @@ from a3lib.kit.script.top_level import Findings
 from a3lib.kit.script.verify import Verification, verify_script
 from a3lib.kit.source.cells import ExportError
 from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
-from a3lib.util.files import replace_file
+from a3lib.util.files import write_at_once
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,18 @@ class ExportReport(Findings):
 
 
 def export_notebook(notebook: Path, output: Path) -> ExportReport:
-    """Write a notebook's script; raises `ExportError`, and then leaves `output` as it was."""
+    """Write a notebook's script; raises InputError, and then leaves `output` as it was."""
     if output.resolve() == notebook.resolve():
         raise ExportError(f"{output} is the notebook itself: choose another file with -o.")
+    if not output.parent.is_dir():
+        raise ExportError(
+            f"{output} cannot be written (there is no such folder): choose another file with -o."
+        )
     return export_document(read_notebook(notebook), str(notebook), output)
 
 
 def export_document(nb: Any, name: str, output: Path) -> ExportReport:
-    """Write the script of a notebook that is in memory; raises `ExportError` with its name."""
+    """Write the script of a notebook that is in memory; raises InputError with its name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Those are of a student's code.
         try:
@@ -56,7 +60,7 @@ def export_document(nb: Any, name: str, output: Path) -> ExportReport:
                 f"{name}: an expression is nested too deeply: simplify it and export again."
             ) from error
     content = source.encode()
-    write_at_once(output, content)
+    write_at_once(output, content, "choose another file with -o")
     digest = hashlib.sha256(content).hexdigest()
     return ExportReport(**vars(findings), output=output, sha256=digest, size=len(content))
 
@@ -78,16 +82,6 @@ def read_notebook(notebook: Path) -> Any:
             f"{notebook} is not a notebook: save it again where you edit it, and give that file."
         ) from error
     return nb
-
-
-def write_at_once(output: Path, content: bytes) -> None:
-    """Write a file whole or not at all; raises `ExportError` where it cannot be written."""
-    try:
-        replace_file(output, content)
-    except OSError as error:
-        raise ExportError(
-            f"{output} cannot be written ({error.strerror}): choose another file with -o."
-        ) from error
 
 
 def summary(report: ExportReport, check: Verification) -> str:
@@ -119,7 +113,7 @@ def export_this_notebook(
     `python -m a3lib run`. `notebook` is the file, where it cannot be found. Outside a notebook
     this only says so.
 
-    Raises `InputError` where the notebook is not found, and `ExportError` where it has no script.
+    Raises InputError where the notebook is not found or has no script.
     """
     if not in_a_notebook():
         print("Only a notebook can export itself: elsewhere run `python export_to_py.py A3.ipynb`.")
@@ -161,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     output = options.output or Path(f"{options.notebook.stem}.py")
     try:
         report = export_notebook(options.notebook, output)
-    except ExportError as error:
+    except InputError as error:
         print(error, file=sys.stderr)
         return 1
     check = verify_script(output, options.timeout, options.notebook.parent)

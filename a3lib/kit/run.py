@@ -22,6 +22,7 @@ from a3lib.report import REPORT_FILE, write_report
 from a3lib.results.run import RUN_FOLDER_VARIABLE
 from a3lib.results.summary import SUMMARY_FILE
 from a3lib.util.cli_types import numbers
+from a3lib.util.files import write_at_once
 
 # Options of the command that are no fields of a profile.
 OPTIONS = ("command", "notebook", "name")
@@ -108,7 +109,7 @@ def write_html(notebook: NotebookNode, file: Path) -> None:
     coalesce = CoalesceStreamsPreprocessor(enabled=True)
     exporter = HTMLExporter(embed_images=True, preprocessors=[coalesce])
     page, _ = exporter.from_notebook_node(notebook)
-    file.write_text(page, encoding="utf-8")
+    write_at_once(file, page, "make room there, or give another name with --name")
 
 
 def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) -> str:

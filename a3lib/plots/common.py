@@ -1,5 +1,6 @@
 """What all figures share: smoothed lines, marked levels, legends, files."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from a3lib.plots.styles import Look
+from a3lib.util.files import write_at_once
 
 SMOOTHING_STEPS = 10
 # A line of so few steps has a marker at each, a longer one at about so many places.
@@ -114,9 +116,11 @@ def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
 
     The PDF has its fonts in it, as TrueType, and no date: the same data gives the same bytes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    picture, vector = files = [folder / f"{name}.{ending}" for ending in ("png", "pdf")]
-    figure.savefig(picture, dpi=150)
+    picture, vector = io.BytesIO(), io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
     with plt.rc_context({"pdf.fonttype": 42}):
-        figure.savefig(vector, metadata={"CreationDate": None})
+        figure.savefig(vector, format="pdf", metadata={"CreationDate": None})
+    files = [folder / f"{name}.{ending}" for ending in ("png", "pdf")]
+    for file, content in zip(files, (picture, vector), strict=True):
+        write_at_once(file, content.getvalue())
     return files

@@ -24,6 +24,7 @@ from a3lib.report.parts import (
 from a3lib.results.sample_table import context_of
 from a3lib.results.summary import RunSummary, StudySummary, inspect_summary
 from a3lib.results.templates import render
+from a3lib.util.files import write_at_once
 
 REPORT_FILE = "report.html"
 TEMPLATE = Path(__file__).with_name("template.html")
@@ -44,7 +45,7 @@ def write_report(folder: Path) -> Path:
         context = study_context(summary, folder, notices)
     file = folder / REPORT_FILE
     page = render(TEMPLATE, context | shared_context(summary, folder, notices))
-    file.write_text(page, encoding="utf-8")
+    write_at_once(file, page)
     return file
 
 

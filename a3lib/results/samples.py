@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from a3lib.errors import InputError
+from a3lib.util.files import write_at_once
 
 SAMPLES_FILE = "samples.json"
 
@@ -70,7 +71,7 @@ def first_samples(samples: Samples, count: int) -> Samples:
 def write_samples(samples: Samples, folder: Path) -> Path:
     """Write samples.json into a run's folder and return the file."""
     file = folder / SAMPLES_FILE
-    file.write_text(json.dumps(asdict(samples), indent=1) + "\n", encoding="utf-8")
+    write_at_once(file, json.dumps(asdict(samples), indent=1) + "\n")
     return file
 
 

@@ -11,16 +11,6 @@ from matplotlib.markers import MarkerStyle
 
 from a3lib.plots import Look
 from a3lib.util import numbers
-
-# What HTML does not allow in a text: control characters, lone surrogates and noncharacters.
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
-NOT_ALLOWED = re.compile(
-    "[\x80-\x9f\ud800-\udfff\ufdd0-\ufdef"
-    + "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
-    + "]"
-)
-# Unicode's pictures of the control characters: NUL is the first, DEL the last.
-FIRST_PICTURE, PICTURE_OF_DELETE = 0x2400, "\u2421"
 from a3lib.util.text import allowed_in_html
 
 # Lengths of dashes and gaps in pixels for matplotlib's names of line styles.
@@ -32,18 +22,6 @@ DASH = "\N{EN DASH}"
 decimals = partial(numbers.decimals, missing=DASH)
 # How much larger than matplotlib's unit markers are drawn, in a square from -6 to 6.
 MARKER_SIZE = 9.5
-
-
-def clean(text: str) -> str:
-    """Return a text that HTML may hold: control characters as pictures, the rest that is not
-    allowed as U+FFFD.
-    """
-
-    def picture(found: re.Match[str]) -> str:
-        code = ord(found[0])
-        return PICTURE_OF_DELETE if code == 0x7F else chr(FIRST_PICTURE + code)
-
-    return NOT_ALLOWED.sub("\ufffd", CONTROLS.sub(picture, text))
 
 
 def dashes(look: Look) -> str:

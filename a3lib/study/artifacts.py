@@ -40,6 +40,7 @@ from a3lib.study.candidates import (
 from a3lib.study.config import Study
 from a3lib.study.sft import fine_tune
 from a3lib.study.train import Preferences, score_candidates
+from a3lib.util.files import write_at_once
 
 
 class Tools(NamedTuple):
@@ -140,7 +141,8 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
     policy.save_pretrained(folder / "sft")
     tokenizer.save_pretrained(folder / "sft")
     found = settings | {"perplexity_before": before, "perplexity_after": measure()} | history
-    record.write_text(json.dumps(found), encoding="utf-8")
+    # Last, because its presence says that the policy is complete.
+    write_at_once(record, json.dumps(found))
     return found
 
 

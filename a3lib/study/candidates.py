@@ -5,6 +5,7 @@ with) and README.md (its card). Token ids are kept and scored as they were sampl
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from itertools import chain
@@ -23,6 +24,7 @@ from a3lib.preferences import PAIRINGS, tournament_pairs
 from a3lib.profiles import SamplingConfig
 from a3lib.tokenization import pad_left
 from a3lib.util.batching import batches, progress
+from a3lib.util.files import write_at_once
 
 DATA_FILE, SETTINGS_FILE, CARD_FILE = "candidates.parquet", "settings.json", "README.md"
 COLUMNS = ("prompt", "prompt_ids", "completion_ids", "completions", "rewards")
@@ -210,8 +212,9 @@ def describe(rows: Dataset) -> dict[str, float]:
 
 def save_candidates(rows: Dataset, folder: Path, settings: dict[str, Any]) -> None:
     """Write a data set with its settings and its card into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(rows.with_format("arrow")[:], folder / DATA_FILE)
+    data = io.BytesIO()
+    pyarrow.parquet.write_table(rows.with_format("arrow")[:], data)
+    write_at_once(folder / DATA_FILE, data.getvalue())
     table = [*describe(rows).items(), *((f"made with {k}", v) for k, v in settings.items())]
     lines = [
         "---",
@@ -226,10 +229,9 @@ def save_candidates(rows: Dataset, folder: Path, settings: dict[str, Any]) -> No
         "|---|---|",
         *[f"| {key} | {value} |" for key, value in table],
     ]
-    (folder / CARD_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_at_once(folder / CARD_FILE, "\n".join(lines) + "\n")
     # Last, because its presence says that the folder is complete.
-    text = json.dumps(settings, indent=2)
-    (folder / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+    write_at_once(folder / SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
 
 
 def check_same_settings(made_with: dict[str, Any], settings: dict[str, Any], what: str) -> None:

@@ -39,6 +39,7 @@ from a3lib.study.config import Study
 from a3lib.study.methods import find_method
 from a3lib.study.train import measure_policy, train_offline
 from a3lib.util.cpu import cores
+from a3lib.util.files import write_at_once
 
 RESULTS_FILE, ROWS_FOLDER, SETTINGS_FILE = "study.parquet", "rows", "settings.json"
 # A folder may be continued with more of the grid, but not with another study.
@@ -190,17 +191,13 @@ def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
     if file.is_file():
         made_with = json.loads(file.read_text(encoding="utf-8"))
         check_same_settings(made_with, settings, f"The study {str(folder)!r}")
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    write_at_once(file, json.dumps(settings, indent=2) + "\n")
 
 
 def save_row(row: dict[str, Any], folder: Path) -> None:
-    """Keep the row of a run in a file of its own, which is there as a whole or not at all."""
+    """Keep the row of a run in a file of its own."""
     file = folder / ROWS_FOLDER / f"{row['method']}_{row['beta']}_{row['seed']}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part")
-    unfinished.write_text(json.dumps(row), encoding="utf-8")
-    unfinished.replace(file)
+    write_at_once(file, json.dumps(row))
 
 
 def read_rows(folder: Path) -> dict[Job, dict[str, Any]]:
@@ -249,5 +246,5 @@ def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.Data
             bar.update()
             bar.set_postfix_str(f"{job.method}, beta {job.beta:g}, seed {job.seed}")
     runs = pd.DataFrame([done[job] for job in grid(study)])
-    runs.to_parquet(folder / RESULTS_FILE)
+    write_at_once(folder / RESULTS_FILE, runs.to_parquet())
     return runs

@@ -29,6 +29,7 @@ from transformers import (
 
 from a3lib.logprobs import perplexity
 from a3lib.tinyworld.grammar import Review, write_reviews
+from a3lib.util.files import write_at_once
 
 VOCABULARY_SIZE = 800
 MAXIMUM_LENGTH = 128
@@ -87,7 +88,7 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     file = folder / "tokenizer_config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
-    file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_at_once(file, json.dumps(config, indent=2) + "\n")
 
 
 def shuffled_batches(rows: int, batch_size: int, steps: int) -> Iterator[Tensor]:
@@ -264,7 +265,7 @@ def write_card(folder: Path, figures: dict[str, str], tables: dict[str, list]) -
         lines += ["", f"## Calibration of the classifier on {name}", ""]
         lines += ["| mean forecast P(positive) | share positive | texts |", "|---|---|---|"]
         lines += [f"| {forecast:.3f} | {share:.3f} | {count} |" for forecast, share, count in rows]
-    (folder / "CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_at_once(folder / "CARD.md", "\n".join(lines) + "\n")
 
 
 def build(folder: Path, policy_steps: int = 900, classifier_steps: int = 400) -> dict[str, str]:

@@ -30,11 +30,16 @@ def replace_file(file: Path, content: bytes) -> None:
         raise
 
 
-def write_at_once(file: Path, content: bytes, remedy: str) -> None:
-    """Write a file whole or not at all; raises InputError, with this remedy, where it cannot be."""
+def write_at_once(
+    file: Path, content: bytes | str, remedy: str = "make room there, or give another folder"
+) -> None:
+    """Write a file whole or not at all, in a folder that is made; a text as UTF-8.
+
+    Raises InputError, with this remedy, where it cannot be written.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, content)
+        replace_file(file, content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise InputError(
             f"{str(file)!r} cannot be written ({error.strerror}); {remedy}."

@@ -714,7 +714,7 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"A3\.py cannot be written .*: choose another file"):
         export_notebook(notebook, tmp_path / "absent" / "A3.py")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ExportError, match="folder cannot be written"):
+    with pytest.raises(InputError, match=r"folder' cannot be written .*; choose another file"):
         export_notebook(notebook, tmp_path / "folder")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["A3.ipynb", "folder"]
 

@@ -8,13 +8,6 @@ from a3lib.profiles import model_names
 from a3lib.results.templates import DASHES, dashes, decimals, marker_path, render
 
 
-def test_controls_become_pictures_and_the_rest_a_replacement() -> None:
-    assert clean("\x00\x1f\x7f\r") == "\u2400\u241f\u2421\u240d"
-    assert clean("\x80\x9f\ud800\udfff\ufdd0\ufffe\uffff\U0001fffe\U0010ffff") == "\ufffd" * 9
-    allowed = "a\t\n\u00a0\u2028\u202e\u05d0\ue000\ufffd\U0001f600<&"
-    assert clean(allowed) == allowed
-
-
 def test_what_is_no_number_is_a_dash() -> None:
     assert decimals(0.12345) == "0.123" and decimals(2, 1) == "2.0"
     assert decimals(math.nan) == "\N{EN DASH}"

@@ -215,7 +215,7 @@ def test_a_row_that_was_cut_off_while_it_was_written_is_done_again(
     study = small_study()
     run_study(study, tmp_path, workers=1)
     file = next((tmp_path / "rows").glob("sft*.json"))
-    file.with_suffix(".part").write_text(file.read_text()[:20])
+    file.with_name(f".{file.name}.part").write_text(file.read_text()[:20])
     file.unlink()
     jobs_done.clear()
     assert jobs_of(run_study(study, tmp_path, workers=1)) == grid(study)

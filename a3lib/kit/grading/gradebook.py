@@ -17,8 +17,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from a3lib.kit.grading.histogram import SCORE_BIN, score_histogram
-from a3lib.kit.grading.results import EXERCISES, plain, write_atomically
+from a3lib.kit.grading.results import EXERCISES, plain
 from a3lib.plots import save_figure
+from a3lib.util.files import write_at_once
 from a3lib.util.numbers import trimmed
 
 GRADED, NOT_FINISHED, UNREADABLE = "graded", "not finished", "cannot be read"
@@ -214,9 +215,9 @@ def write_gradebook(
     rows: Sequence[Row], summary: dict[str, Any], maximum: float, out: Path
 ) -> None:
     """Write grades.csv, summary.md, summary.json and the histogram's figure into a folder."""
-    write_atomically(out / "grades.csv", grades_csv(rows))
-    write_atomically(out / "summary.json", json.dumps(summary, indent=2) + "\n")
-    write_atomically(out / "summary.md", summary_markdown(summary, maximum))
+    write_at_once(out / "grades.csv", grades_csv(rows))
+    write_at_once(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    write_at_once(out / "summary.md", summary_markdown(summary, maximum))
     figure = score_histogram(summary["scores"], maximum)
     save_figure(figure, out, "scores")
     plt.close(figure)

@@ -14,7 +14,7 @@ from typing import Any
 from a3lib.kit.checks.catalogue import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.source.cells import LeftOut
-from a3lib.util.files import LIBRARY, replace_file
+from a3lib.util.files import LIBRARY, write_at_once
 from a3lib.util.numbers import trimmed
 from a3lib.util.text import LONGEST_TEXT, printable
 
@@ -199,15 +199,9 @@ def section(title: str, texts: Sequence[str] | Iterator[str]) -> Iterator[str]:
         yield f"  and {len(lines) - LINES_SHOWN} more"
 
 
-def write_atomically(file: Path, text: str) -> None:
-    """Write a file that holds at every moment the old text or the new one, even after a crash."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, text.encode())
-
-
 def write_results(file: Path, results: dict[str, Any]) -> None:
     """Write a results.json at once or not at all."""
-    write_atomically(file, json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_at_once(file, json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
 def read_results(file: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from a3lib.kit.checks.answers.sampling import SAMPLING_ORACLES
 from a3lib.kit.checks.answers.tensors import TENSOR_ORACLES
 from a3lib.kit.checks.answers.training import TRAINING_ORACLES
 from a3lib.kit.checks.catalogue import Check, public_checks
-from a3lib.util.files import LIBRARY
+from a3lib.util.files import LIBRARY, write_at_once
 
 ORACLES: dict[str, Callable[[Check], Expected]] = (
     TENSOR_ORACLES | POLICY_ORACLES | SAMPLING_ORACLES | TRAINING_ORACLES
@@ -55,7 +55,7 @@ def write(folder: Path) -> None:
     }
     for name, checks in files.items():
         text = json.dumps(rounded(expectations(checks)), indent=None, separators=(",", ":"))
-        (folder / name).write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")
+        write_at_once(folder / name, text.replace('},"', '},\n"') + "\n")
 
 
 def rounded(values: Any) -> Any:
