@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from a3lib.errors import InputError
 from a3lib.kit.script.current_notebook import in_a_notebook, notebook_from_colab, notebook_in_use
 from a3lib.kit.script.text import notebook_to_source
 from a3lib.kit.script.top_level import Findings
 from a3lib.kit.script.verify import Verification, verify_script
 from a3lib.kit.source.cells import ExportError
+from a3lib.kit.source.documents import read_notebook
 from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
 from a3lib.util.files import write_at_once
 
@@ -63,25 +62,6 @@ def export_document(nb: Any, name: str, output: Path) -> ExportReport:
     write_at_once(output, content, "choose another file with -o")
     digest = hashlib.sha256(content).hexdigest()
     return ExportReport(**vars(findings), output=output, sha256=digest, size=len(content))
-
-
-def read_notebook(notebook: Path) -> Any:
-    """Read a notebook; raises `ExportError` where it is none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Those are of an old notebook file.
-            nb = nbformat.read(notebook, as_version=4)
-        if not all(isinstance(c.source, str) and isinstance(c.cell_type, str) for c in nb.cells):
-            raise ValueError("a cell has no source")
-    except OSError as error:
-        raise ExportError(
-            f"{notebook} cannot be read ({error.strerror}): give the path of your notebook."
-        ) from error
-    except Exception as error:  # Each kind of wrong file fails in its own way in nbformat.
-        raise ExportError(
-            f"{notebook} is not a notebook: save it again where you edit it, and give that file."
-        ) from error
-    return nb
 
 
 def summary(report: ExportReport, check: Verification) -> str:

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from a3lib.data import is_path
 from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
+from a3lib.kit.source.documents import read_notebook
 from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
 from a3lib.report import REPORT_FILE, write_report
 from a3lib.results.run import RUN_FOLDER_VARIABLE
@@ -119,7 +119,7 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
     notebook itself; `settings` are fields of the profile, and "profile", its name. Where a cell
     fails, the page and the report of what was done are written all the same.
 
-    Raises InputError where the notebook is missing and NotebookFailed where a cell fails.
+    Raises InputError where the notebook is missing or none, and NotebookFailed where a cell fails.
     """
     if not notebook_file.is_file():
         raise InputError(
@@ -128,7 +128,7 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
         )
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    notebook = nbformat.read(notebook_file, as_version=4)
+    notebook = read_notebook(notebook_file)
     os.environ[SETTINGS_VARIABLE] = json.dumps(absolute_sources(settings))
     os.environ[RUN_FOLDER_VARIABLE] = str(folder)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

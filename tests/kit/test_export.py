@@ -707,7 +707,7 @@ def test_a_file_that_is_no_notebook(
 
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "A3.ipynb", "x = 1")
-    with pytest.raises(ExportError, match=r"other\.ipynb cannot be read .*: give the path"):
+    with pytest.raises(InputError, match=r"other\.ipynb cannot be read .*: give the path"):
         export_notebook(tmp_path / "other.ipynb", tmp_path / "A3.py")
     with pytest.raises(ExportError, match="is the notebook itself"):
         export_notebook(notebook, tmp_path / "." / "A3.ipynb")

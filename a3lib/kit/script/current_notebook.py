@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from IPython import get_ipython
 
 from a3lib.errors import InputError
+from a3lib.kit.source.documents import parsed_notebook
 
 NAME_IT = 'call export_this_notebook(notebook="A3.ipynb") with its file'
 COLAB_SECONDS = 60  # The page answers at once; a sleeping browser does not.
@@ -30,8 +30,8 @@ def notebook_from_colab() -> Any:
         return None
     answer = _message.blocking_request("get_ipynb", timeout_sec=COLAB_SECONDS)
     try:
-        return nbformat.reads(json.dumps(answer["ipynb"]), as_version=4)
-    except Exception as error:  # No answer is None, and each wrong one fails in its own way.
+        return parsed_notebook(json.dumps(answer["ipynb"]), "this notebook")
+    except (InputError, KeyError, TypeError) as error:  # No answer is None.
         raise InputError(
             f"Colab did not hand over this notebook: run the cell again, or download it and "
             f"{NAME_IT}."

@@ -6,7 +6,6 @@ at the top level is left out and listed. `dialects` undoes what exporters do to 
 """
 
 import ast
-import codecs
 import os
 import re
 import stat
@@ -14,8 +13,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import nbformat
 
 from a3lib.errors import InputError
 from a3lib.kit.source.bindings import names_of
@@ -30,6 +27,7 @@ from a3lib.kit.source.cells import (
     read_cell,
 )
 from a3lib.kit.source.dialects import marked_cells, with_blocks, with_colab_cells, with_raw_prose
+from a3lib.kit.source.documents import decoded, parsed_notebook
 from a3lib.kit.source.execute import load_statements
 from a3lib.kit.source.portability import without_foreign_names
 from a3lib.kit.source.selection import sort_out
@@ -77,18 +75,22 @@ def read_submission(file: Path) -> Submission:
     name = printable(file.name, 100)
     if file.suffix.lower() not in (".py", ".ipynb"):
         raise SubmissionError(f"{name} is no .py and no .ipynb: hand in one of these.")
-    text = read_text(file, name)
     try:
+        text = read_text(file, name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Those are of a student's code or an old notebook.
             cells = notebook_cells(text, name) if is_notebook(text, file) else script_cells(text)
             return sorted_out(cells, name)
+    except SubmissionError:
+        raise
+    except InputError as error:
+        raise SubmissionError(str(error)) from error
     except (RecursionError, MemoryError) as error:
         raise SubmissionError(f"{name} cannot be read: {TOO_DEEP}; simplify it.") from error
 
 
 def read_text(file: Path, name: str) -> str:
-    """Return a file's text with Unix line ends; raises `SubmissionError`."""
+    """Return a plain file's text with Unix line ends; raises InputError."""
     try:
         if file.is_symlink() or not stat.S_ISREG(file.stat().st_mode):
             raise SubmissionError(f"{name} is not a plain file: give the .py or .ipynb itself.")
@@ -106,15 +108,7 @@ def read_text(file: Path, name: str) -> str:
         )
     if not content.strip():
         raise SubmissionError(f"{name} is empty: hand in the file that has your functions.")
-    # A redirection in Windows' PowerShell writes UTF-16.
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SubmissionError(f"{name} is not UTF-8 text: save it again as UTF-8.") from error
-    if "\0" in text:
-        raise SubmissionError(f"{name} has null bytes in it: save it again as text.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return decoded(content, name)
 
 
 def is_notebook(text: str, file: Path) -> bool:
@@ -124,21 +118,9 @@ def is_notebook(text: str, file: Path) -> bool:
 
 
 def notebook_cells(text: str, name: str) -> list[CodeCell]:
-    """Return a notebook's code cells; raises `SubmissionError` where it is none."""
-    try:
-        nb = nbformat.reads(text, as_version=4)
-        numbered = [
-            (number, cell.cell_type, cell.source) for number, cell in enumerate(nb.cells, 1)
-        ]
-        if not all(isinstance(source, str) for *_, source in numbered):
-            raise ValueError("a cell has no source")
-    except (RecursionError, MemoryError):
-        raise
-    except Exception as error:  # Each kind of wrong file fails in its own way in nbformat.
-        raise SubmissionError(
-            f"{name} is not a notebook: save it again where you edit it."
-        ) from error
-    code = [(number, source) for number, kind, source in numbered if kind == "code"]
+    """Return a notebook's code cells; raises InputError where it is none."""
+    cells = parsed_notebook(text, name).cells
+    code = [(n, cell.source) for n, cell in enumerate(cells, start=1) if cell.cell_type == "code"]
     return [CodeCell(number, i, source) for i, (number, source) in enumerate(code, start=1)]
 
 

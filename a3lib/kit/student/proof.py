@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from a3lib.errors import InputError
 from a3lib.kit.audience import holds_answers
+from a3lib.kit.source.documents import decoded, parsed_notebook, read_notebook
 from a3lib.kit.student.regions import Region, find_regions, restore
 from a3lib.kit.student.student_copy import NOTEBOOK, module_of
 from a3lib.profiles import SETTINGS_VARIABLE, TINY
@@ -56,7 +57,7 @@ def prove(files: Mapping[str, bytes], student: Mapping[str, bytes]) -> list[str]
 
     Raises InputError for the first thing that does not hold.
     """
-    master = nbformat.reads(files[NOTEBOOK].decode(), as_version=4)
+    master = parsed_notebook(decoded(files[NOTEBOOK], NOTEBOOK), NOTEBOOK)
     lines = prove_no_solution_line(master, student)
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -162,7 +163,7 @@ def prove_first_todo(folder: Path) -> str:
 
     Raises InputError where it stops at anything else, or runs through.
     """
-    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
+    notebook = read_notebook(folder / NOTEBOOK)
     found = first_error(notebook, folder)
     if found is None:
         raise InputError("The students' notebook runs through without a solution; mark some.")
@@ -232,7 +233,7 @@ def prove_checks(folder: Path) -> dict[str, int]:
         ) from error
     if not found:
         raise InputError("The students' copy has no check; add some to the kit.")
-    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
+    notebook = read_notebook(folder / NOTEBOOK)
     to_write = TODO_ERROR.findall("\n".join(cell.source for cell in notebook.cells))
     for check in found:
         status = NOT_WRITTEN if check["function"] in to_write else PASSED
@@ -249,7 +250,7 @@ def put_solutions_back(files: Mapping[str, bytes], master: NotebookNode, folder:
 
     Raises InputError where a cell does not become the master's again, character by character.
     """
-    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
+    notebook = read_notebook(folder / NOTEBOOK)
     originals = {cell.id: (n, cell.source) for n, cell in enumerate(master.cells, start=1)}
     for cell in notebook.cells:
         number, source = originals[cell.id]

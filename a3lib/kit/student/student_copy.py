@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 from a3lib.errors import InputError
 from a3lib.kit.audience import is_for_students
 from a3lib.kit.checks.catalogue import POINTS
+from a3lib.kit.source.documents import decoded, parsed_notebook
 from a3lib.kit.student.regions import check_no_markers, strip
 
 NOTEBOOK = "A3.ipynb"
@@ -36,8 +37,8 @@ NOTEBOOK_METADATA = ("accelerator", "colab", "kernelspec", "language_info")
 def student_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return a student's copy, content by name, of all the files of the tree, by name.
 
-    Raises InputError where the notebook's solutions are not marked as they should be, or a heading
-    gives other points than the checks have.
+    Raises InputError where the notebook is none, its solutions are not marked as they should be,
+    or a heading gives other points than the checks have.
     """
     if NOTEBOOK not in files or STUDENT_README not in files:
         raise InputError(
@@ -48,7 +49,7 @@ def student_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
         lines = files[name].decode().splitlines(keepends=True)
         made[name] = "".join(line for line in lines if not DEVELOPMENT.match(line)).encode()
     made["README.md"] = with_points(files[STUDENT_README].decode()).encode()
-    notebook = nbformat.reads(files[NOTEBOOK].decode(), as_version=4)
+    notebook = parsed_notebook(decoded(files[NOTEBOOK], NOTEBOOK), NOTEBOOK)
     check_points(notebook)
     made[NOTEBOOK] = (nbformat.writes(student_notebook(notebook)) + "\n").encode()
     return made

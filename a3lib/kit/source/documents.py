@@ -1,0 +1,60 @@
+"""Read a script or a notebook that a person made, whatever editor or system wrote the file."""
+
+import codecs
+import warnings
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from a3lib.errors import InputError
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return a file's text with Unix line ends: of UTF-8 with or without a mark, or UTF-16 with.
+
+    Raises InputError, with the file's name, where it is neither or holds null bytes.
+    """
+    # A redirection in Windows' PowerShell writes UTF-16.
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8 text: save it again as UTF-8.") from error
+    if "\0" in text:
+        raise InputError(f"{name} has null bytes in it: save it again as text.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parsed_notebook(text: str, name: str) -> NotebookNode:
+    """Return a notebook of any version as one of version 4.
+
+    Raises InputError, with the file's name, where the text is no notebook's.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Those are of an old notebook file.
+            notebook = nbformat.reads(text, as_version=4)
+        texts = [part for cell in notebook.cells for part in (cell.source, cell.cell_type)]
+        if not all(isinstance(part, str) for part in texts):
+            raise ValueError("a cell has no source")
+    except RecursionError as error:
+        raise InputError(f"{name} is nested too deeply to be read: simplify it.") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # Each kind of wrong file fails in its own way in nbformat.
+        raise InputError(
+            f"{name} is not a notebook: save it again where you edit it, and give that file."
+        ) from error
+    return notebook
+
+
+def read_notebook(file: Path) -> NotebookNode:
+    """Return the notebook in a file; raises InputError where it cannot be read or is none."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be read ({error.strerror}): give the path of your notebook."
+        ) from error
+    return parsed_notebook(decoded(content, str(file)), str(file))
