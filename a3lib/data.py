@@ -18,13 +18,14 @@ from a3lib import tinyworld
 from a3lib.errors import InputError
 from a3lib.profiles import SEED, TINY, Profile
 from a3lib.tokenization import PreferencePair, check_room, tokenize_prompts
+from a3lib.util.csv_files import read_csv
 from a3lib.util.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
 
 SPLITS = ("train", "test")
 # Values stay as they are written: "NA" and "2020" are texts.
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".parquet": pd.read_parquet,
-    ".csv": lambda file: pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False),
+    ".csv": read_csv,
     ".jsonl": lambda file: pd.read_json(file, lines=True, dtype=False),
     ".json": lambda file: pd.read_json(file, dtype=False),
 }
@@ -65,6 +66,8 @@ def read_file(file: str) -> Dataset:
         # Columns that nobody reads may hold anything; as text they do no harm.
         unread = frame.columns.difference([*REVIEW_COLUMNS, *PAIR_COLUMNS])
         rows = Dataset.from_pandas(frame.astype(dict.fromkeys(unread, str)), preserve_index=False)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(
             f"{file!r} cannot be read as {path.suffix[1:].lower()} ({first_line(error)}); check "

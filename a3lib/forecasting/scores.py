@@ -8,7 +8,6 @@ forecaster who says what they believe (https://doi.org/10.1198/01621450600000143
 import csv
 import math
 import statistics
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +17,7 @@ import pandas as pd
 
 from a3lib.errors import InputError
 from a3lib.results.summary import ForecastScores
+from a3lib.util.csv_files import read_csv
 from a3lib.util.files import write_at_once
 
 COLUMNS = ("question", "forecast", "outcome")
@@ -89,26 +89,14 @@ def read_forecasts(file: str | Path) -> list[Forecast]:
     """
     name, remedy = repr(str(file)), f"give a CSV file with the columns {', '.join(COLUMNS)}"
     try:
-        with warnings.catch_warnings():
-            # A first row that is too long would lose its end.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                Path(file).expanduser(),
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,
-                skip_blank_lines=False,
-                encoding="utf-8",
-                compression=None,
-            )
+        # A blank line counts where a row is named by its number.
+        frame = read_csv(Path(file).expanduser(), skip_blank_lines=False)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {name}; {remedy}.") from error
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{name} is empty; {remedy}.") from error
-    except pd.errors.ParserWarning as error:
-        raise InputError(
-            f"{name} has more values in a row than columns; put texts with a comma in quotes."
-        ) from error
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(

@@ -1,0 +1,34 @@
+"""CSV files that people wrote: every value stays the text that it is."""
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from a3lib.errors import InputError
+
+
+def read_csv(file: Path, *, skip_blank_lines: bool = True) -> pd.DataFrame:
+    """Return a UTF-8 CSV file's rows as texts: "NA" and "2020" are texts, not a gap and a number.
+
+    Raises InputError where a row has more values than the header has columns, and OSError or
+    ValueError where the file cannot be read as CSV.
+    """
+    with warnings.catch_warnings():
+        # Of a first row that is too long pandas drops the end and warns.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(
+                file,
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                skip_blank_lines=skip_blank_lines,
+                encoding="utf-8",
+                compression=None,
+            )
+        except pd.errors.ParserWarning as error:
+            raise InputError(
+                f"{str(file)!r} has more values in a row than columns; put texts with a comma in "
+                "quotes."
+            ) from error
