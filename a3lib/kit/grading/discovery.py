@@ -11,6 +11,8 @@ from pathlib import Path
 from a3lib.errors import InputError
 
 ENDINGS = (".py", ".ipynb")
+# The name of the file to hand in, without its ending.
+ASSIGNMENT = "A3"
 LONGEST_NAME = 100
 # Folders that tools and operating systems leave, with copies in them.
 TOOL_FOLDERS = ("__pycache__", "__MACOSX")
@@ -49,6 +51,23 @@ def find_submissions(files: Iterable[Path]) -> tuple[list[Found], list[tuple[str
     return [Found(name, file) for name, file in unique(found)], passed_over
 
 
+def the_submission(folder: Path) -> Path:
+    """Return the one submission in a folder: A3.py or A3.ipynb where there are more files.
+
+    Raises InputError where there is none or where it cannot be told which.
+    """
+    folder = folder.resolve()
+    found = [file for file, reason in walk(folder) if not reason]
+    named = [file for file in found if file.stem.casefold() == ASSIGNMENT.casefold()]
+    at_the_top = [file for file in named if file.parent == folder and file.stem == ASSIGNMENT]
+    for candidates in (at_the_top, named, found):
+        if len(candidates) == 1:
+            return candidates[0]
+    names = ", ".join(file.relative_to(folder).as_posix() for file in found)
+    said = f"there are {names}" if found else "there is none"
+    raise InputError(f"One file A3.py or A3.ipynb is graded, but {said}; hand in one of them.")
+
+
 def walk(given: Path) -> Iterator[tuple[Path, str]]:
     """Yield each file that looks like a submission with "" or with why it is passed over."""
     if given.is_symlink():
@@ -74,7 +93,7 @@ def name_of(path: Path) -> str:
     In a student's own folder the file's name says nothing: alice/A3.py is alice.
     """
     *folders, stem = path.with_suffix("").parts
-    parts = folders if folders and stem.casefold() == "a3" else [*folders, stem]
+    parts = folders if folders and stem.casefold() == ASSIGNMENT.casefold() else [*folders, stem]
     name = re.sub(r"[^\w.-]+", "_", "_".join(parts)).strip("._-")
     return name[:LONGEST_NAME] or "submission"
 

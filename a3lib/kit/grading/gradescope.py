@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from a3lib.errors import InputError
+from a3lib.kit.grading.discovery import the_submission
 from a3lib.kit.grading.grader import all_checks, grade_submission
 from a3lib.kit.grading.reader import Reader
 from a3lib.kit.grading.results import (
@@ -30,7 +31,6 @@ from a3lib.util.files import PROJECT, write_at_once, zipped
 
 ROOT_VARIABLE, DEFAULT_ROOT = "AUTOGRADER_ROOT", "/autograder"
 SCRIPTS = ("setup.sh", "run_autograder")
-PREFERRED = ("A3.py", "A3.ipynb")
 # Gradescope gives ten minutes; four exercises that hang twice each must fit in.
 AUTOGRADER_SECONDS = 40.0
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -163,30 +163,11 @@ def fallback() -> str:
     return json.dumps(nothing_graded(reason, finished=False))
 
 
-def find_submission(folder: Path) -> Path:
-    """Return the file in a submission to grade: A3.py, A3.ipynb, or the only .py or .ipynb.
-
-    Raises InputError where there is none or where it cannot be told which.
-    """
-    files = {
-        file.name: file
-        for file in sorted(folder.glob("*"))
-        if file.suffix in (".py", ".ipynb") and file.is_file() and not file.is_symlink()
-    }
-    for name in PREFERRED:
-        if name in files:
-            return files[name]
-    if len(files) != 1:
-        found = f"there are {', '.join(files)}" if files else "there is none"
-        raise InputError(f"One file A3.py or A3.ipynb is graded, but {found}; hand in one of them.")
-    return next(iter(files.values()))
-
-
 def grade_in(root: Path, settings: Settings) -> None:
     """Grade the submission in Gradescope's folders and write results/results.json."""
     results = root / "results" / RESULTS_FILE
     try:
-        file = find_submission(root / "submission")
+        file = the_submission(root / "submission")
     except InputError as error:
         write_results(results, nothing_graded(str(error)))
         return

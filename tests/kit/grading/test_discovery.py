@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.refusals import refused
 
-from a3lib.kit.grading.discovery import LONGEST_NAME, find_submissions, name_of
+from a3lib.kit.grading.discovery import LONGEST_NAME, find_submissions, name_of, the_submission
 
 
 def put(folder: Path, *paths: str) -> None:
@@ -134,3 +134,39 @@ def test_what_cannot_be_graded_is_refused(tmp_path: Path) -> None:
         find_submissions([tmp_path / "notes.txt"])
     with refused("empty", "no .py or .ipynb"):
         find_submissions([tmp_path / "empty"])
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["A3.py", "A3.ipynb", "other.py"], "A3.py"),
+        (["A3.ipynb", "other.py", "data.csv"], "A3.ipynb"),
+        (["solution.ipynb", "notes.txt"], "solution.ipynb"),
+        (["a3.py"], "a3.py"),
+        (["a3.py", "other.py"], "a3.py"),
+        (["A3.py", "a3.py", "old/A3.py"], "A3.py"),
+        (["mine.py", "mine.ipynb"], "mine.py"),
+        (["homework/A3.ipynb", "homework/helpers.py"], "homework/A3.ipynb"),
+        (["A3.IPYNB", "__MACOSX/A3.py", ".ipynb_checkpoints/A3.ipynb"], "A3.IPYNB"),
+    ],
+)
+def test_the_one_file_to_grade(tmp_path: Path, names: list[str], chosen: str) -> None:
+    put(tmp_path, *(f"s/{name}" for name in names))
+    assert the_submission(tmp_path / "s") == tmp_path / "s" / chosen
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    assert the_submission(tmp_path / "link") == tmp_path / "s" / chosen
+
+
+def test_none_or_several_files_are_refused(tmp_path: Path) -> None:
+    put(tmp_path, "a/notes.txt", "b/two.py", "b/one.ipynb", "d/x/A3.py", "d/y/A3.py")
+    with refused("there is none", "A3.py"):
+        the_submission(tmp_path / "a")
+    with refused("there are one.ipynb, two.py"):
+        the_submission(tmp_path / "b")
+    with refused("there are x/A3.py, y/A3.py"):
+        the_submission(tmp_path / "d")
+    (tmp_path / "c" / "A3.ipynb").mkdir(parents=True)
+    (tmp_path / "c" / "A3.py").symlink_to(tmp_path / "b" / "two.py")
+    for name in ("c", "absent"):
+        with refused("there is none"):
+            the_submission(tmp_path / name)

@@ -24,7 +24,6 @@ from a3lib.kit.grading.gradescope import (
     AUTOGRADER_SECONDS,
     SCRIPTS,
     autograder_contents,
-    find_submission,
     for_grading,
     grade_in,
     torch_version,
@@ -296,31 +295,6 @@ def put(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).write_text("x = 1\n")
     return folder
-
-
-@pytest.mark.parametrize(
-    ("names", "chosen"),
-    [
-        (["A3.py", "A3.ipynb", "other.py"], "A3.py"),
-        (["A3.ipynb", "other.py", "data.csv"], "A3.ipynb"),
-        (["solution.ipynb", "notes.txt"], "solution.ipynb"),
-        (["a3.py"], "a3.py"),
-    ],
-)
-def test_the_file_to_grade(tmp_path: Path, names: list[str], chosen: str) -> None:
-    assert find_submission(put(tmp_path / "s", *names)).name == chosen
-
-
-def test_none_or_several_files_are_refused(tmp_path: Path) -> None:
-    with refused("there is none", "A3.py"):
-        find_submission(put(tmp_path / "a", "notes.txt"))
-    with refused("there are one.ipynb, two.py"):
-        find_submission(put(tmp_path / "b", "two.py", "one.ipynb"))
-    with refused("there is none"):
-        folder = put(tmp_path / "c")
-        (folder / "A3.py").symlink_to(tmp_path / "b" / "two.py")
-        (folder / "A3.ipynb").mkdir()
-        find_submission(folder)
 
 
 def test_what_is_refused_is_in_the_results(tmp_path: Path) -> None:
