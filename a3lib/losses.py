@@ -55,7 +55,7 @@ def kl_divergence(log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor) 
     check_same_shape(log_probs=log_probs, reference_log_probs=reference_log_probs)
     check_same_shape(log_probs=log_probs[..., 0], mask=mask)
     current, reference = log_probs[mask.bool()], reference_log_probs[mask.bool()].detach()
-    return (current.exp() * (current - reference)).sum() / len(log_probs)
+    return kl_terms(current, reference).sum() / len(log_probs)
 
 
 def exp_minus_1(exponent: Tensor) -> Tensor:
@@ -280,6 +280,14 @@ def entropy(log_probs: Tensor) -> Tensor:
     return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 
-def position_kl(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
+def kl_terms(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
+    """Return p log(p / q) of each token of the vocabulary in nats: (..., V), (..., V) -> (..., V).
+
+    Their sum over the vocabulary is the KL(policy || reference) of a position.
+    """
+    return log_probs.exp() * (log_probs - reference_log_probs)
+
+
+def token_kl(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
     """Return KL(policy || reference) at each position in nats: (..., V), (..., V) -> (...)."""
-    return (log_probs.exp() * (log_probs - reference_log_probs)).sum(dim=-1)
+    return kl_terms(log_probs, reference_log_probs).sum(dim=-1)

@@ -74,10 +74,17 @@ def tokenize_completions(
     return {"input_ids": input_ids, "attention_mask": attention_mask, "prompt_lengths": lengths}
 
 
-def tokenize_prompts(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Return the ids of each prompt; an empty one is a single EOS."""
-    encoded = tokenizer(prompts, split_special_tokens=True)["input_ids"]
-    return [ids or [tokenizer.eos_token_id] for ids in encoded]
+def tokenize_prompts(
+    prompts: list[str], tokenizer: PreTrainedTokenizerBase, *, special_tokens: bool = True
+) -> list[list[int]]:
+    """Return the ids of each prompt; an empty one is a single BOS (EOS where there is none).
+
+    `special_tokens` are those that the tokenizer puts around each text, such as Llama's BOS.
+    """
+    begin = tokenizer.bos_token_id
+    begin = tokenizer.eos_token_id if begin is None else begin
+    encoded = tokenizer(prompts, add_special_tokens=special_tokens, split_special_tokens=True)
+    return [ids or [begin] for ids in encoded["input_ids"]]
 
 
 def check_room(

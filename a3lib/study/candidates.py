@@ -22,7 +22,7 @@ from a3lib.errors import InputError
 from a3lib.generation import Rollout, sample_continuations
 from a3lib.preferences import PAIRINGS, tournament_pairs
 from a3lib.profiles import SamplingConfig
-from a3lib.tokenization import pad_left
+from a3lib.tokenization import pad_left, tokenize_prompts
 from a3lib.util.batching import batches, progress
 from a3lib.util.files import write_at_once
 
@@ -69,11 +69,8 @@ def word_prompts(texts: list[str], words: int) -> list[str]:
 
 
 def prompt_tokens(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Return the ids of each prompt; an empty one is a single BOS (EOS where there is none)."""
-    begin = tokenizer.bos_token_id
-    begin = tokenizer.eos_token_id if begin is None else begin
-    encoded = tokenizer(prompts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return [ids or [begin] for ids in encoded]
+    """Return the ids of each prompt as `tokenization.review_rows` has them: no special tokens."""
+    return tokenize_prompts(prompts, tokenizer, special_tokens=False)
 
 
 def continue_prompts(

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.logprobs import completion_distributions, sequence_log_probs
-from a3lib.losses import beyond_threshold, entropy, position_kl, rrhf_loss
+from a3lib.losses import beyond_threshold, entropy, rrhf_loss, token_kl
 from a3lib.metrics import distinct_bigrams, naturalness, unigram_entropy
 from a3lib.preferences import curriculum_order
 from a3lib.study.candidates import Candidates, RewardOf, continue_prompts
@@ -251,7 +251,7 @@ def measure_policy(
         found["lengths"] += lengths
         for key, values in (
             ("entropies", entropy(current)),
-            ("kls", position_kl(current, original)),
+            ("kls", token_kl(current, original)),
         ):
             found[key] += [part.sum().item() for part in values.split(lengths)]
         found["rewards"] += reward_of(whole, [*batch]).tolist()

@@ -46,6 +46,7 @@ from a3lib.study.candidates import (
     word_prompts,
 )
 from a3lib.tinyworld import POLICY_FOLDER, REWARD_MODEL_FOLDER
+from a3lib.tokenization import tokenize_prompts
 
 Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
@@ -116,6 +117,20 @@ def test_a_prompts_tokens_are_its_own_and_an_empty_one_is_bos(
     assert other("The")["input_ids"][0] == other.bos_token_id != other.eos_token_id
     found = prompt_tokens(["The film", "", "Dull"], other)
     assert found == [plain_ids(other, "The film"), [other.bos_token_id], plain_ids(other, "Dull")]
+
+
+def test_the_tokenizer_s_own_special_tokens_are_kept_where_they_are_asked_for(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    other = copy.deepcopy(tokenizer)
+    other.add_special_tokens({"bos_token": "<s>"})
+    assert tokenize_prompts([""], other) == [[other.bos_token_id]] != [[other.eos_token_id]]
+    other.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", other.bos_token_id)]
+    )
+    assert tokenize_prompts(["The"], other) == [[other.bos_token_id, *plain_ids(other, "The")]]
+    assert tokenize_prompts(["The"], other, special_tokens=False) == [plain_ids(other, "The")]
+    assert tokenize_prompts([""], other) == [[other.bos_token_id]]
 
 
 def test_an_empty_prompt_is_eos_where_there_is_no_bos(tokenizer: PreTrainedTokenizerBase) -> None:
