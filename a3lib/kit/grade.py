@@ -23,6 +23,7 @@ from a3lib.errors import InputError
 from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import POSITIONS
 from a3lib.kit.grading.discovery import find_submissions
+from a3lib.kit.grading.fingerprint import Settings, file_fingerprint, fingerprint
 from a3lib.kit.grading.gradebook import Row, summarise, write_gradebook
 from a3lib.kit.grading.grader import all_checks, grade_submission
 from a3lib.kit.grading.gradescope import AUTOGRADER_SECONDS, write_autograder
@@ -30,9 +31,6 @@ from a3lib.kit.grading.reader import Reader
 from a3lib.kit.grading.results import (
     RESULTS_FILE,
     Grading,
-    Settings,
-    file_fingerprint,
-    fingerprint,
     is_finished,
     plain,
     points_of,

@@ -19,8 +19,12 @@ from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grade import cores
 from a3lib.kit.grading import grader
+from a3lib.kit.grading.fingerprint import Settings
 from a3lib.kit.grading.reader import Reader
-from a3lib.kit.grading.results import Settings, read_results, write_results
+from a3lib.kit.grading.results import (
+    read_results,
+    write_results,
+)
 from a3lib.kit.sandbox.worker import Limits, Reply
 
 CHECKS = (check("a", 1, 10.0), check("b", 2, 20.0), check("c", 4, 5.5, hidden=True))

@@ -15,7 +15,14 @@ from a3lib.kit.checks.answers.graded import graded_checks
 from a3lib.kit.checks.answers.hidden import hidden_checks
 from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import Verdict, judge, not_judged
-from a3lib.kit.grading.results import ENDS, EXERCISES, Grading, Outcome, Settings, plain
+from a3lib.kit.grading.fingerprint import Settings
+from a3lib.kit.grading.results import (
+    ENDS,
+    EXERCISES,
+    Grading,
+    Outcome,
+    plain,
+)
 from a3lib.kit.sandbox.worker import Child, Reply, Worker
 from a3lib.kit.source.submission import Submission, SubmissionError, read_submission
 from a3lib.util.text import described

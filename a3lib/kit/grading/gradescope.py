@@ -15,14 +15,12 @@ from typing import Any
 
 from a3lib.errors import InputError
 from a3lib.kit.grading.discovery import the_submission
+from a3lib.kit.grading.fingerprint import Settings, file_fingerprint, fingerprint
 from a3lib.kit.grading.grader import all_checks, grade_submission
 from a3lib.kit.grading.reader import Reader
 from a3lib.kit.grading.results import (
     RESULTS_FILE,
     Grading,
-    Settings,
-    file_fingerprint,
-    fingerprint,
     results_of,
     write_results,
 )

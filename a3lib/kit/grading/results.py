@@ -4,17 +4,16 @@ The file is written anew after each check, so a grader that is killed leaves wha
 Texts in it may come from a submission, so they are made plain first: one line, printable, no tags.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from a3lib.kit.checks.catalogue import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.source.cells import LeftOut
-from a3lib.util.files import LIBRARY, write_at_once
+from a3lib.util.files import write_at_once
 from a3lib.util.numbers import trimmed
 from a3lib.util.text import LONGEST_TEXT, printable
 
@@ -24,15 +23,6 @@ RESULTS_FILE = "results.json"
 # How a child can end before it answered, and what that means.
 ENDS = {"timeout": "hung until its time was over", "died": "ended its process"}
 LINES_SHOWN = 30
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to grade: positions of the REINFORCE loss, seconds of one check, whether it is ours."""
-
-    positions: str = "either"
-    seconds: float = 60.0
-    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,24 +59,6 @@ def points_of(outcomes: Sequence[Outcome]) -> float:
     """Return the points of the checks that passed."""
     # Rounded, because sums of thirds should not fall short of the whole by a millionth.
     return round(sum(o.verdict.check.points for o in outcomes if o.verdict.passed), 4)
-
-
-def fingerprint(checks: Sequence[Check], settings: Settings) -> dict[str, Any]:
-    """Return what every grading depends on: the checks, all that judges them, the settings."""
-    digest = hashlib.sha256(json.dumps([asdict(check) for check in checks]).encode())
-    for file in sorted(LIBRARY.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            digest.update(f"{file.relative_to(LIBRARY).as_posix()}\0".encode() + file.read_bytes())
-    return {"checks_sha256": digest.hexdigest(), "settings": asdict(settings)}
-
-
-def file_fingerprint(file: Path) -> dict[str, str]:
-    """Return the SHA-256 of a submission's file, "" where it cannot be read."""
-    try:
-        with file.open("rb") as stream:
-            return {"file_sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-    except OSError:
-        return {"file_sha256": ""}
 
 
 def results_of(grading: Grading) -> dict[str, Any]:

@@ -22,7 +22,11 @@ from a3lib.kit.grading.gradebook import (
     text_histogram,
     write_gradebook,
 )
-from a3lib.kit.grading.results import Grading, Outcome, results_of
+from a3lib.kit.grading.results import (
+    Grading,
+    Outcome,
+    results_of,
+)
 
 CHECKS = (check("a", 1, 10.0), check("b", 2, 20.0), check("c", 4, 5.5, hidden=True))
 

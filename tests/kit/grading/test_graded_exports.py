@@ -7,7 +7,7 @@ import nbformat
 from helpers.exporters import EXPORTERS
 
 from a3lib.kit.grade import grade_all
-from a3lib.kit.grading.results import Settings
+from a3lib.kit.grading.fingerprint import Settings
 from a3lib.util.files import PROJECT
 
 

@@ -11,8 +11,13 @@ from helpers.stand_in_worker import Script, StandInWorker, answers, check, other
 from a3lib.kit.checks.catalogue import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grading import grader
+from a3lib.kit.grading.fingerprint import Settings
 from a3lib.kit.grading.grader import SECOND_TRY_REMARK, all_checks, grade_submission
-from a3lib.kit.grading.results import EXERCISES, Grading, Settings, results_of
+from a3lib.kit.grading.results import (
+    EXERCISES,
+    Grading,
+    results_of,
+)
 from a3lib.kit.sandbox.worker import Reply
 
 SOURCE = "import torch\n\n\ndef function_1():\n    return 1\n\n\ntrain('gpt2')\n"

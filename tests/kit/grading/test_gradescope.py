@@ -20,6 +20,7 @@ from helpers.stand_in_worker import StandInWorker, answers, check
 from a3lib.kit import grade
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grading import grader, gradescope
+from a3lib.kit.grading.fingerprint import Settings
 from a3lib.kit.grading.gradescope import (
     AUTOGRADER_SECONDS,
     SCRIPTS,
@@ -29,7 +30,9 @@ from a3lib.kit.grading.gradescope import (
     torch_version,
     write_autograder,
 )
-from a3lib.kit.grading.results import Settings, read_results
+from a3lib.kit.grading.results import (
+    read_results,
+)
 from a3lib.util.files import PROJECT, zipped
 
 TOOLS = ("bash", "env", "chmod", "basename", "mkdir", "cp", "cat", "timeout")

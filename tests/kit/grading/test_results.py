@@ -10,14 +10,10 @@ import pytest
 from helpers.stand_in_worker import check
 
 from a3lib.kit.checks.judge import Verdict
-from a3lib.kit.grading import results as results_module
 from a3lib.kit.grading.results import (
     LINES_SHOWN,
     Grading,
     Outcome,
-    Settings,
-    file_fingerprint,
-    fingerprint,
     is_finished,
     plain,
     read_results,
@@ -245,37 +241,3 @@ def test_finished_means_complete_and_of_the_same_file_and_settings() -> None:
     assert not is_finished({"extra_data": identity}, identity)
     assert not is_finished(done, identity | {"file_sha256": "abd"})
     assert not is_finished(done, identity | {"settings": {"seconds": 61.0}})
-
-
-def test_the_fingerprint_is_of_checks_code_and_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = fingerprint([SHOWN], Settings())
-    assert first == fingerprint([SHOWN], Settings())
-    assert fingerprint([replace(SHOWN, points=9)], Settings()) != first
-    assert fingerprint([replace(SHOWN, inputs={"a": 1})], Settings()) != first
-    assert fingerprint([SHOWN], Settings(positions="20")) != first
-    assert fingerprint([SHOWN], Settings(seconds=1)) != first
-    assert fingerprint([SHOWN], Settings(trusted=True)) != first
-    package = tmp_path / "a3lib"
-    (package / "kit" / "__pycache__").mkdir(parents=True)
-    monkeypatch.setattr(results_module, "__file__", str(package / "kit" / "results.py"))
-    empty = fingerprint([SHOWN], Settings())
-    (package / "expected.json").write_text("1")
-    one = fingerprint([SHOWN], Settings())
-    (package / "expected.json").write_text("2")
-    (package / "kit" / "__pycache__" / "x.pyc").write_text("2")
-    two = fingerprint([SHOWN], Settings())
-    assert len({f["checks_sha256"] for f in (empty, one, two)}) == 3
-    (package / "kit" / "__pycache__" / "x.pyc").write_text("3")
-    assert fingerprint([SHOWN], Settings()) == two
-    json.dumps(first)
-
-
-def test_the_files_fingerprint_is_what_a_student_sees(tmp_path: Path) -> None:
-    file = tmp_path / "A3.py"
-    file.write_bytes(b"x = 1\n")
-    # What sha256sum prints for those bytes.
-    expected = "9e26bf369911c45c243c684147b23fc9e1dcfcf257d299a1c632016a6fcd33f4"
-    assert file_fingerprint(file) == {"file_sha256": expected}
-    assert file_fingerprint(tmp_path / "none.py") == {"file_sha256": ""}

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from a3lib.kit.checks.judge import Verdict
+from a3lib.kit.grading.fingerprint import Settings
 from a3lib.kit.grading.grader import all_checks, grade_exercise
-from a3lib.kit.grading.results import Settings
 from a3lib.kit.sandbox.worker import Limits, Worker
 from a3lib.kit.source.submission import Kept, Submission
 from a3lib.util.files import PROJECT
