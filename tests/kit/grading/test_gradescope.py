@@ -116,7 +116,7 @@ def test_the_zip_has_the_scripts_the_library_and_the_hidden_checks(root: Path) -
     assert {name.split("/")[0] for name in names} == {*top, "a3lib"}
     for needed in (
         "a3lib/kit/checks/answers/hidden.py",
-        "a3lib/kit/checks/hidden.json",
+        "a3lib/kit/checks/answers/hidden.json",
         "a3lib/losses.py",
         "a3lib/tinyworld/policy/model.safetensors",
     ):

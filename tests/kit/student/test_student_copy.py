@@ -54,10 +54,12 @@ def tree(*cells: NotebookNode, **metadata: Any) -> dict[str, bytes]:
         ("a3lib/kit/__init__.py", True),
         ("a3lib/kit/checks/__init__.py", True),
         ("a3lib/kit/checks/expected.json", True),
-        ("a3lib/kit/checks/hidden.json", False),
+        ("a3lib/kit/checks/answers/hidden.json", False),
         ("a3lib/kit/checks/answers/hidden.py", False),
         ("a3lib/kit/release.py", False),
         ("a3lib/kit/student/README.md", False),
+        ("a3lib/kit/checks/README.md", True),
+        ("a3lib/kit/sandbox/README.md", False),
         ("tests/test_submission.py", True),
         ("tests/test_losses.py", False),
         ("tests/helpers/plain_solutions.py", False),
@@ -73,7 +75,7 @@ def test_a_file_is_copied_or_not(name: str, copied: bool) -> None:
 
 
 def test_a_data_file_belongs_to_the_module_of_its_name() -> None:
-    assert module_of("a3lib/kit/checks/hidden.json") == "a3lib.kit.checks.answers.hidden"
+    assert module_of("a3lib/kit/checks/answers/hidden.json") == "a3lib.kit.checks.answers.hidden"
     assert module_of("a3lib/kit/__init__.py") == "a3lib.kit"
 
 
