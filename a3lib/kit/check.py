@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="A3.ipynb or A3.py")
     parser.add_argument("--function", choices=EXERCISES, help="only the checks of this function")
     parser.add_argument(
-        *("--positions",),
+        "--positions",
         choices=POSITIONS,
         default="either",
         help="tokens that the REINFORCE loss and the KL may run over (default: either)",

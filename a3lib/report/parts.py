@@ -29,8 +29,14 @@ from a3lib.util.numbers import finite
 
 # What reading a part raises where somebody changed it or it was cut off.
 DAMAGE = (
-    *(KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError),
-    *(OSError, ImportError),
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    ImportError,
 )
 SECTIONS = {
     "baseline": "the original model",

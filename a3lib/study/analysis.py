@@ -212,8 +212,18 @@ def verdict(curves: Curves, link: str, order: Sequence[str]) -> Verdict:
 
 # What a method's row at its best beta holds besides beta itself, means over seeds.
 BEST_FIGURES = (
-    *("knob", "reward", "entropy", "kl", "unigram_entropy", "distinct_2", "naturalness"),
-    *("held_out_start", "held_out_end", "accuracy", "stopped_step", "beyond"),
+    "knob",
+    "reward",
+    "entropy",
+    "kl",
+    "unigram_entropy",
+    "distinct_2",
+    "naturalness",
+    "held_out_start",
+    "held_out_end",
+    "accuracy",
+    "stopped_step",
+    "beyond",
 )
 
 

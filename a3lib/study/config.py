@@ -165,14 +165,26 @@ def check_study(study: Study) -> None:
     if not all(0 < beta < math.inf for beta in betas):
         raise InputError(f"A study's betas are {betas}; give numbers above 0.")
     for name in (
-        *("prompts", "held_out_prompts", "candidates", "max_new_tokens", "rejection_candidates"),
-        *("rejection_accepted", "steps", "batch_size", "held_out_every", "test_prompts"),
-        *("unigram_tokens", "sft_max_length"),
+        "prompts",
+        "held_out_prompts",
+        "candidates",
+        "max_new_tokens",
+        "rejection_candidates",
+        "rejection_accepted",
+        "steps",
+        "batch_size",
+        "held_out_every",
+        "test_prompts",
+        "unigram_tokens",
+        "sft_max_length",
     ):
         if getattr(study, name) < 1:
             raise InputError(f"{name} is {getattr(study, name)}; give a whole number from 1 on.")
     for name in (
-        *("learning_rate", "sft_learning_rate", "longest_gradient", "rejection_beta"),
+        "learning_rate",
+        "sft_learning_rate",
+        "longest_gradient",
+        "rejection_beta",
         "temperature",
     ):
         if not 0 < getattr(study, name) < math.inf:

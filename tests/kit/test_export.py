@@ -755,7 +755,11 @@ def test_required_functions_are_those_of_the_assignment() -> None:
     assert interface.REQUIRED_FUNCTIONS["get_log_probs"] == ("model", "batch")
     assert required_arguments("train_DPO") == [
         "model_name",
-        *("beta=None", "lr=None", "batch_size=None", "max_length=None", "debug=None"),
+        "beta=None",
+        "lr=None",
+        "batch_size=None",
+        "max_length=None",
+        "debug=None",
     ]
 
 

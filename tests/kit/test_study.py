@@ -17,10 +17,28 @@ from a3lib.results.samples import read_samples
 from a3lib.study.config import Study
 
 SMALL = [
-    *("study", "--profile", "tiny", "--debug", "--workers", "1", "--name", "small"),
-    *("--methods", "sigmoid-reverse_kl,sigmoid-alpha_0.5", "--prompts", "6"),
-    *("--held-out-prompts", "3", "--test-prompts", "6", "--steps", "2", "--batch-size", "2"),
-    *("--unigram-tokens", "20"),
+    "study",
+    "--profile",
+    "tiny",
+    "--debug",
+    "--workers",
+    "1",
+    "--name",
+    "small",
+    "--methods",
+    "sigmoid-reverse_kl,sigmoid-alpha_0.5",
+    "--prompts",
+    "6",
+    "--held-out-prompts",
+    "3",
+    "--test-prompts",
+    "6",
+    "--steps",
+    "2",
+    "--batch-size",
+    "2",
+    "--unigram-tokens",
+    "20",
 ]
 
 

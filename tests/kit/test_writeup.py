@@ -285,7 +285,11 @@ def test_the_pdf_has_every_question_and_figure_within_the_limits(run: Path) -> N
     said = run_command()
     pages = re.findall(r"^section (\d): (\d) pages? of at most (\d)$", said, re.MULTILINE)
     assert [(int(section), int(limit)) for section, _, limit in pages] == [
-        *((1, 1), (2, 2), (3, 3), (4, 4), (5, 2)),
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (4, 4),
+        (5, 2),
     ]
     assert all(int(taken) <= int(limit) for _, taken, limit in pages)
     assert "too long" not in said.lower()

@@ -47,7 +47,14 @@ def test_means_leave_out_what_is_missing() -> None:
 
 def test_what_is_no_finite_number_is_missing() -> None:
     assert as_values([1, math.nan, "x", None, True, math.inf, 2.5], 8) == (
-        *(1.0, None, None, None, None, None, 2.5, None),
+        1.0,
+        None,
+        None,
+        None,
+        None,
+        None,
+        2.5,
+        None,
     )
 
 

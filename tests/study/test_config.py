@@ -13,12 +13,24 @@ from a3lib.study.config import STUDIES, Study, check_study, get_study, notebook_
 from a3lib.study.methods import METHODS
 
 SIZES = (
-    *("prompts", "held_out_prompts", "candidates", "max_new_tokens", "rejection_candidates"),
-    *("rejection_accepted", "steps", "batch_size", "held_out_every", "test_prompts"),
-    *("unigram_tokens", "sft_max_length"),
+    "prompts",
+    "held_out_prompts",
+    "candidates",
+    "max_new_tokens",
+    "rejection_candidates",
+    "rejection_accepted",
+    "steps",
+    "batch_size",
+    "held_out_every",
+    "test_prompts",
+    "unigram_tokens",
+    "sft_max_length",
 )
 RATES = (
-    *("learning_rate", "sft_learning_rate", "longest_gradient", "rejection_beta"),
+    "learning_rate",
+    "sft_learning_rate",
+    "longest_gradient",
+    "rejection_beta",
     "temperature",
 )
 

@@ -5,6 +5,7 @@ What is expected stands in expected.json, which `python -m a3lib.kit.checks.answ
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 # Points of the handout, per exercise; a person marks the fifth, the write-up.
@@ -98,7 +99,6 @@ def public_checks() -> tuple[Check, ...]:
 
 def reward_checks() -> list[Check]:
     """Return the checks of compute_reward_for_mini_batch."""
-    function = "compute_reward_for_mini_batch"
     short = {"texts": [*REVIEWS[:2], "Fine film."], "logits": ONLY_NEUTRAL}
     sampling = {
         "texts": [REVIEWS[0]] * 64,
@@ -109,18 +109,28 @@ def reward_checks() -> list[Check]:
     }
     padding = {"texts": ["Fine film.", REVIEWS[1], "The script"], "model": 48, "sharpness": 400.0}
     random = {"texts": [*REVIEWS[:3]], "logits": sampling_logits(), "again": 1, "seed": 1}
+    check = partial(Check, function="compute_reward_for_mini_batch", probe="reward")
     return [
-        Check(
-            "reward.shapes", function, "shapes, and the seed at the beginning", "reward", short, 2
+        check(
+            name="reward.shapes",
+            title="shapes, and the seed at the beginning",
+            inputs=short,
+            points=2,
         ),
-        Check("reward.values", function, "rewards of known texts", "reward", short, 2),
-        Check(
-            "reward.sampling", function, "tokens are drawn from the policy", "reward", sampling, 2
+        check(name="reward.values", title="rewards of known texts", inputs=short, points=2),
+        check(
+            name="reward.sampling",
+            title="tokens are drawn from the policy",
+            inputs=sampling,
+            points=2,
         ),
-        Check(
-            "reward.left_padding", function, "padding on the left is not seen", "reward", padding, 1
+        check(
+            name="reward.left_padding",
+            title="padding on the left is not seen",
+            inputs=padding,
+            points=1,
         ),
-        Check("reward.random", function, "each call draws anew", "reward", random, 1),
+        check(name="reward.random", title="each call draws anew", inputs=random, points=1),
     ]
 
 
@@ -134,39 +144,73 @@ def evaluate_checks() -> list[Check]:
         "no_gradients": ("no gradients are recorded", 1),
     }
     return [
-        Check(f"evaluate.{name}", "evaluate", title, "evaluate", inputs, points, second_try=second)
+        Check(
+            name=f"evaluate.{name}",
+            function="evaluate",
+            title=title,
+            probe="evaluate",
+            inputs=inputs,
+            points=points,
+            second_try=second,
+        )
         for name, (title, points) in titles.items()
     ]
 
 
 def reinforce_checks() -> list[Check]:
     """Return the checks of compute_reinforce_loss."""
-    function, probe = "compute_reinforce_loss", "reinforce_loss"
     inputs = {"model": 2, "tokens": tokens(3), "reward": [0.9, 0.1, 0.4]}
     five = {"model": 2, "tokens": tokens(5), "reward": [0.9, 0.1, 0.4, 0.3, 0.7]}
     two = {"model": 3, "tokens": tokens(2), "reward": [1.0, 0.0], "lr": 0.001}
     constant = inputs | {"reward_requires_grad": 1}
-    name = "reinforce_loss"
+    check = partial(Check, function="compute_reinforce_loss", probe="reinforce_loss")
     return [
-        Check(f"{name}.values", function, "the loss of known tokens and rewards", probe, inputs, 4),
-        Check(f"{name}.log_probs", function, "log_probs (B, 30, V)", probe, inputs, 2),
-        Check(f"{name}.gradient", function, "the policy gets its gradient", probe, inputs, 2),
-        Check(f"{name}.constant", function, "the reward is not differentiated", probe, constant, 1),
-        Check(f"{name}.unchanged", function, "the rewards stay as they were", probe, inputs, 1),
-        Check(
-            *(f"{name}.batches", function, "5 texts weigh as 2 + 2 + 1", "reinforce_batches"),
-            *(five | {"sizes": [2, 2, 1]}, 1),
+        check(
+            name="reinforce_loss.values",
+            title="the loss of known tokens and rewards",
+            inputs=inputs,
+            points=4,
         ),
-        Check(
-            *(f"{name}.direction", function, "a step makes the rewarded text likelier"),
-            *("reinforce_direction", two, 1),
+        check(
+            name="reinforce_loss.log_probs", title="log_probs (B, 30, V)", inputs=inputs, points=2
+        ),
+        check(
+            name="reinforce_loss.gradient",
+            title="the policy gets its gradient",
+            inputs=inputs,
+            points=2,
+        ),
+        check(
+            name="reinforce_loss.constant",
+            title="the reward is not differentiated",
+            inputs=constant,
+            points=1,
+        ),
+        check(
+            name="reinforce_loss.unchanged",
+            title="the rewards stay as they were",
+            inputs=inputs,
+            points=1,
+        ),
+        check(
+            name="reinforce_loss.batches",
+            title="5 texts weigh as 2 + 2 + 1",
+            probe="reinforce_batches",
+            inputs=five | {"sizes": [2, 2, 1]},
+            points=1,
+        ),
+        check(
+            name="reinforce_loss.direction",
+            title="a step makes the rewarded text likelier",
+            probe="reinforce_direction",
+            inputs=two,
+            points=1,
         ),
     ]
 
 
 def train_checks() -> list[Check]:
     """Return the checks of reset_model_optimizer, and of train without a penalty."""
-    reset = "reset_model_optimizer"
     few = WORDS | {
         "texts": [*REVIEWS],
         "rewards": [0.1, 0.2, 0.9, 0.4, 0.8],
@@ -178,30 +222,46 @@ def train_checks() -> list[Check]:
         "arguments": {"lr": 0.1, "batch_size": 6},
     }
     slope, word = {"stand_ins": "slope"}, {"stand_ins": "word"}
+    reset = partial(Check, function="reset_model_optimizer", probe="reset")
+    train = partial(Check, function="train", probe="train")
     return [
-        Check("reset.weights", reset, "the original weights are back", "reset", {"model": 3}, 0.5),
-        Check(
-            *("reset.optimizer", reset, "a new optimizer of the new model", "reset"),
-            *({"model": 3, "lr": [0.01]}, 0.5),
+        reset(
+            name="reset.weights",
+            title="the original weights are back",
+            inputs={"model": 3},
+            points=0.5,
         ),
-        Check(
-            *("train.history", "train", "one epoch from the original weights", "train", few, 1),
+        reset(
+            name="reset.optimizer",
+            title="a new optimizer of the new model",
+            inputs={"model": 3, "lr": [0.01]},
+            points=0.5,
+        ),
+        train(
+            name="train.history",
+            title="one epoch from the original weights",
+            inputs=few,
+            points=1,
             second_try=slope,
         ),
-        Check(
-            *("train.learns", "train", "the rewarded word becomes likelier", "train", many, 1),
+        train(
+            name="train.learns",
+            title="the rewarded word becomes likelier",
+            inputs=many,
+            points=1,
             second_try=word,
         ),
-        Check(
-            "train.optimizer",
-            "train",
-            "one optimizer, one gradient a step",
-            "train",
-            few | slope,
-            1,
+        train(
+            name="train.optimizer",
+            title="one optimizer, one gradient a step",
+            inputs=few | slope,
+            points=1,
         ),
-        Check(
-            *("train.rollouts", "train", "dropout is off while sampling", "train", few, 1),
+        train(
+            name="train.rollouts",
+            title="dropout is off while sampling",
+            inputs=few,
+            points=1,
             second_try=slope | {"work_first": 1},
         ),
     ]
@@ -209,7 +269,6 @@ def train_checks() -> list[Check]:
 
 def kl_checks() -> list[Check]:
     """Return the checks of compute_kl_divergence, and of train with a penalty."""
-    function, probe = "compute_kl_divergence", "kl_divergence"
     inputs = {"model": 2, "tokens": tokens(3), "noise": 4}
     identity = {"model": 2, "tokens": tokens(2), "other": 6}
     penalty = {
@@ -221,38 +280,31 @@ def kl_checks() -> list[Check]:
         "rewards": [0.1, 0.2, 0.9, 0.4, 0.8],
         "arguments": {"lr": 0.1, "batch_size": 2, "alpha": 0.01, "use_kl_divergence": True},
     }
+    kl = partial(Check, function="compute_kl_divergence", probe="kl_divergence")
+    train = partial(Check, function="train", probe="train", exercise=3)
     return [
-        Check("kl.values", function, "the divergence of known distributions", probe, inputs, 4),
-        Check("kl.gradient", function, "the policy gets its gradient", probe, inputs, 2),
-        Check(
-            "kl.identity",
-            function,
-            "0 for equal policies, above 0 else",
-            "kl_identity",
-            identity,
-            2,
+        kl(
+            name="kl.values", title="the divergence of known distributions", inputs=inputs, points=4
         ),
-        Check(
-            *(
-                "train.penalty",
-                "train",
-                "alpha times the KL is added",
-                "train",
-                reference | penalty,
-                2,
-            ),
-            exercise=3,
+        kl(name="kl.gradient", title="the policy gets its gradient", inputs=inputs, points=2),
+        kl(
+            name="kl.identity",
+            title="0 for equal policies, above 0 else",
+            probe="kl_identity",
+            inputs=identity,
+            points=2,
         ),
-        Check(
-            *(
-                "train.reference",
-                "train",
-                "the original model stays as it is",
-                "train",
-                reference,
-                2,
-            ),
-            exercise=3,
+        train(
+            name="train.penalty",
+            title="alpha times the KL is added",
+            inputs=reference | penalty,
+            points=2,
+        ),
+        train(
+            name="train.reference",
+            title="the original model stays as it is",
+            inputs=reference,
+            points=2,
             second_try={"stand_ins": "slope", "work_first": 1},
         ),
     ]
@@ -260,7 +312,6 @@ def kl_checks() -> list[Check]:
 
 def dpo_checks() -> list[Check]:
     """Return the checks of compute_DPO_loss."""
-    function = "compute_DPO_loss"
     sums = {
         "chosen": [-10.0, -12.5, -9.0],
         "rejected": [-11.0, -10.0, -14.0],
@@ -275,17 +326,23 @@ def dpo_checks() -> list[Check]:
         "beta": 1.0,
     }
     given = sums | {"beta": 0.5}
+    check = partial(Check, function="compute_DPO_loss", probe="dpo_loss")
     return [
-        Check("dpo_loss.values", function, "the loss of known sums", "dpo_loss", given, 4),
-        Check("dpo_loss.default_beta", function, "beta is 0.1 unless given", "dpo_loss", sums, 1),
-        Check("dpo_loss.gradient", function, "both sides get their gradient", "dpo_loss", given, 2),
-        Check("dpo_loss.extreme", function, "finite where pairs are far apart", "dpo_loss", far, 1),
+        check(name="dpo_loss.values", title="the loss of known sums", inputs=given, points=4),
+        check(
+            name="dpo_loss.default_beta", title="beta is 0.1 unless given", inputs=sums, points=1
+        ),
+        check(
+            name="dpo_loss.gradient", title="both sides get their gradient", inputs=given, points=2
+        ),
+        check(
+            name="dpo_loss.extreme", title="finite where pairs are far apart", inputs=far, points=1
+        ),
     ]
 
 
 def label_checks() -> list[Check]:
     """Return the checks of create_labels_from_attention_mask."""
-    function = "create_labels_from_attention_mask"
     inputs = {
         "input_ids": [[0, 0, 17, 23, 5, 9, 12], [4, 8, 15, 16, 23, 28, 30], [0, 0, 0, 0, 2, 7, 1]],
         "attention_mask": [[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1]],
@@ -296,16 +353,20 @@ def label_checks() -> list[Check]:
         "attention_mask": [[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1]],
         "prompt_lengths": [2, 3],
     }
+    check = partial(Check, function="create_labels_from_attention_mask", probe="labels")
     return [
-        Check("labels.values", function, "prompt and padding are -100", "labels", inputs, 3),
-        Check("labels.eos", function, "an EOS in the completion counts", "labels", with_end, 2),
-        Check("labels.unchanged", function, "input_ids stay as they were", "labels", inputs, 1),
+        check(name="labels.values", title="prompt and padding are -100", inputs=inputs, points=3),
+        check(
+            name="labels.eos", title="an EOS in the completion counts", inputs=with_end, points=2
+        ),
+        check(
+            name="labels.unchanged", title="input_ids stay as they were", inputs=inputs, points=1
+        ),
     ]
 
 
 def log_prob_checks() -> list[Check]:
     """Return the checks of _get_batch_logps and get_log_probs."""
-    function = "_get_batch_logps"
     inputs = {
         "labels": [
             [-100, -100, 3, 4, 0, 6],
@@ -332,42 +393,49 @@ def log_prob_checks() -> list[Check]:
         "prompt_lengths": [1, 4],
     }
     second = {"stand_in": 1}
-    scored = "get_log_probs"
+    sums = partial(Check, function="_get_batch_logps", probe="batch_logps")
+    scored = partial(Check, function="get_log_probs", probe="log_probs")
     return [
-        Check(
-            "batch_logps.values",
-            function,
-            "sums of the labels' log-probs",
-            "batch_logps",
-            inputs,
-            3,
+        sums(
+            name="batch_logps.values",
+            title="sums of the labels' log-probs",
+            inputs=inputs,
+            points=3,
         ),
-        Check(
-            *("batch_logps.average", function, "means where they are asked for", "batch_logps"),
-            *(inputs | {"average": 1}, 1),
+        sums(
+            name="batch_logps.average",
+            title="means where they are asked for",
+            inputs=inputs | {"average": 1},
+            points=1,
         ),
-        Check(
-            "batch_logps.gradient",
-            function,
-            "the logits get their gradient",
-            "batch_logps",
-            inputs,
-            1,
+        sums(
+            name="batch_logps.gradient",
+            title="the logits get their gradient",
+            inputs=inputs,
+            points=1,
         ),
-        Check(
-            "batch_logps.unchanged", function, "labels stay as they were", "batch_logps", inputs, 1
+        sums(
+            name="batch_logps.unchanged", title="labels stay as they were", inputs=inputs, points=1
         ),
-        Check(
-            *("log_probs.values", scored, "log-probs of completions", "log_probs", full, 2),
+        scored(
+            name="log_probs.values",
+            title="log-probs of completions",
+            inputs=full,
+            points=2,
             second_try=second,
         ),
-        Check(
-            *("log_probs.gradient", scored, "the policy gets its gradient", "log_probs", full, 2),
+        scored(
+            name="log_probs.gradient",
+            title="the policy gets its gradient",
+            inputs=full,
+            points=2,
             second_try=second,
         ),
-        Check(
-            *("log_probs.left_padding", scored, "padding on the left changes nothing", "log_probs"),
-            *(padded, 1),
+        scored(
+            name="log_probs.left_padding",
+            title="padding on the left changes nothing",
+            inputs=padded,
+            points=1,
             second_try=second,
         ),
     ]
@@ -391,7 +459,12 @@ def train_dpo_checks() -> list[Check]:
     }
     return [
         Check(
-            *(f"train_dpo.{name}", "train_DPO", title, "train_dpo", given, points),
+            name=f"train_dpo.{name}",
+            function="train_DPO",
+            title=title,
+            probe="train_dpo",
+            inputs=given,
+            points=points,
             second_try=None if "stand_ins" in given else word,
         )
         for name, (title, given, points) in made.items()

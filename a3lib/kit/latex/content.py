@@ -15,7 +15,11 @@ RESULTS = "numbers.tex"
 PROMPTS_SHOWN = 5
 # The figures that A3.tex shows; the others of the run are copied for those who want them.
 FIGURES = (
-    *("baseline_rewards", "reinforce_reward", "reinforce_rewards", "kl_and_reward", "dpo_loss"),
+    "baseline_rewards",
+    "reinforce_reward",
+    "reinforce_rewards",
+    "kl_and_reward",
+    "dpo_loss",
     "forecast_calibration",
 )
 # The parts of a run's summary, as they are named where they are missing.

@@ -102,8 +102,14 @@ def read(file: Path) -> bytes:
 def run_engine(engine: str, document: Path, output: Path) -> None:
     """Run LaTeX once; raises InputError, with the first error, where it makes no PDF."""
     command = [
-        *(engine, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error"),
-        *("-file-line-error", f"-output-directory={output}", f"-jobname={JOB}", document.name),
+        engine,
+        "-no-shell-escape",
+        "-interaction=nonstopmode",
+        "-halt-on-error",
+        "-file-line-error",
+        f"-output-directory={output}",
+        f"-jobname={JOB}",
+        document.name,
     ]
     environment: Mapping[str, str] = os.environ | ENVIRONMENT
     try:

@@ -7,9 +7,26 @@ from typing import Any
 DEVICE = re.compile(r"mps|cuda(:\d+)?")
 # In calls of these the name of a device says which hardware is meant, or is only text.
 UNTOUCHED = {
-    *("autocast", "GradScaler", "custom_fwd", "custom_bwd"),
-    *("startswith", "endswith", "split", "replace", "find", "get", "setdefault", "pop", "print"),
-    *("format", "join", "append", "getattr", "hasattr", "isinstance", "str"),
+    "autocast",
+    "GradScaler",
+    "custom_fwd",
+    "custom_bwd",
+    "startswith",
+    "endswith",
+    "split",
+    "replace",
+    "find",
+    "get",
+    "setdefault",
+    "pop",
+    "print",
+    "format",
+    "join",
+    "append",
+    "getattr",
+    "hasattr",
+    "isinstance",
+    "str",
 }
 # These raise on a machine without that hardware, and have no result.
 NEEDS_HARDWARE = re.compile(r"torch\.(mps\.\w+|cuda\.(synchronize|set_device|reset_\w+))")

@@ -18,11 +18,20 @@ from a3lib.util.text import one_line
 
 # The globals that a grader puts in, so a submission's own are not used.
 INTERFACE_GLOBALS = frozenset(
-    (
-        *("device", "model_name", "optimizer", "orig_model"),
-        *("tokenizer", "model", "reward_tokenizer", "reward_model"),
-        *("train_texts", "test_texts", "train_texts_parallel", "test_texts_parallel"),
-    )
+    {
+        "device",
+        "model_name",
+        "optimizer",
+        "orig_model",
+        "tokenizer",
+        "model",
+        "reward_tokenizer",
+        "reward_model",
+        "train_texts",
+        "test_texts",
+        "train_texts_parallel",
+        "test_texts_parallel",
+    }
 )
 
 RUNS = "it runs code, and only definitions, imports and constants are kept"

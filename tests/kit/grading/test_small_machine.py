@@ -61,8 +61,16 @@ def test_own_solution_is_graded_on_half_a_processor_and_768_mb(
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "a3lib", "grade", "A3.ipynb", "--solution"),
-            *("--workers", "1", "--out", str(tmp_path / "results")),
+            sys.executable,
+            "-m",
+            "a3lib",
+            "grade",
+            "A3.ipynb",
+            "--solution",
+            "--workers",
+            "1",
+            "--out",
+            str(tmp_path / "results"),
         ],
         cwd=PROJECT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -100,7 +100,9 @@ def test_naturalness_is_a_column_only_where_it_was_measured() -> None:
     summary = without_naturalness(example_summary())
     assert cells(str(alpha_table(parsed(summary))))[0] == [
         r"$\alpha$",
-        *("reward", "KL at the end", "verdict"),
+        "reward",
+        "KL at the end",
+        "verdict",
     ]
     assert cells(str(beta_table(parsed(summary))))[0] == [r"$\beta$", "test loss", "reward"]
     assert "{rrrl}" in str(alpha_table(parsed(summary))) and "{rrr}" in str(
@@ -159,7 +161,9 @@ def test_a_whole_run_gives_every_file(tmp_path: Path) -> None:
     names = ("baseline_rewards", "dpo_loss", "kl_and_reward", "reinforce_reward")
     assert sorted(made.files) == sorted(
         [
-            *("numbers.tex", "alpha_table.tex", "beta_table.tex"),
+            "numbers.tex",
+            "alpha_table.tex",
+            "beta_table.tex",
             *(f"generations_{name}.tex" for name in ("original", "reinforce", "kl", "dpo")),
             *(f"figures/{name}.pdf" for name in (*names, "reinforce_rewards")),
         ]
@@ -179,7 +183,8 @@ def test_what_an_interrupted_run_lacks_is_said(tmp_path: Path) -> None:
     assert made.missing == [
         *(PARTS[name] for name in ("reinforce", "kl", "dpo", "forecast")),
         "the generations (samples.json)",
-        *("the figure dpo_loss", "the figure forecast_calibration"),
+        "the figure dpo_loss",
+        "the figure forecast_calibration",
     ]
     assert [name for name in made.files if name.endswith(".tex")] == ["numbers.tex"]
     assert "figures/dpo_loss.pdf" not in made.files

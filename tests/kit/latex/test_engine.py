@@ -185,5 +185,7 @@ def test_the_style_notes_the_pages_of_each_section(tmp_path: Path) -> None:
     for engine in installed_engines():
         made = typeset(engine, document(tmp_path, body, "\\usepackage{a3}\n"))
         assert [(s.section, s.pages, s.limit) for s in made.sections] == [
-            *((1, 1, 1), (2, 3, 2), (3, 2, 3)),
+            (1, 1, 1),
+            (2, 3, 2),
+            (3, 2, 3),
         ]

@@ -191,7 +191,8 @@ def test_long_texts_are_written_on_lines_that_latex_can_read() -> None:
 
 def test_numbers_that_are_none_are_dashes() -> None:
     assert [number(v) for v in (0.12345, 2, None, math.nan, math.inf, "x")] == [
-        *("0.123", "2.000"),
+        "0.123",
+        "2.000",
         *("--",) * 4,
     ]
     assert number(235.44, 1) == "235.4"
@@ -205,8 +206,12 @@ def test_a_table_has_its_rule_below_the_header() -> None:
     made = table(["a", "b"], [["1", "2"], ["3", "4"]], "lr").split("\n")
     assert made == [
         r"\begin{resulttabular}{lr}",
-        *(r"a & b \\", r"\midrule", r"1 & 2 \\", r"3 & 4 \\"),
-        *(r"\end{resulttabular}", ""),
+        r"a & b \\",
+        r"\midrule",
+        r"1 & 2 \\",
+        r"3 & 4 \\",
+        r"\end{resulttabular}",
+        "",
     ]
 
 
@@ -221,8 +226,10 @@ def test_a_generation_is_its_prompt_and_then_a_paragraph_a_model() -> None:
     made = generations(samples_of(("100%",), ("a_b",))).split("\n")
     assert made == [
         r"\begin{generatedtexts}",
-        *(r"\prompt{a\_{}b}", r"\completion{KL,{} alpha = 0\_{}1}{0.50}{100\%{}}"),
-        *(r"\end{generatedtexts}", ""),
+        r"\prompt{a\_{}b}",
+        r"\completion{KL,{} alpha = 0\_{}1}{0.50}{100\%{}}",
+        r"\end{generatedtexts}",
+        "",
     ]
 
 
@@ -268,12 +275,24 @@ def test_hostile_texts_are_in_the_pdf(engine: str, tmp_path: Path) -> None:
     assert "root:" not in text
     flat = re.sub(r"\s+", " ", text)
     for shown in (
-        *(r"\input{/etc/passwd} \end{document} \write18{id} \catcode`\%=12 ^^5cinput ^^M",),
-        *("a % b $x$ # & _ ^ ~ {} { } }", "\"double\" 'single' `back`", "-- --- << >> ,,"),
-        *("caf\u00e9 na\u00efve \u0141\u00f3d\u017a", "[2cm] first", "* star", "THE END"),
-        *("flower \u2018q\u2019 \u201cd\u201d \u2013 \u2014", "\u20ac", "(no text)"),
+        r"\input{/etc/passwd} \end{document} \write18{id} \catcode`\%=12 ^^5cinput ^^M",
+        "a % b $x$ # & _ ^ ~ {} { } }",
+        "\"double\" 'single' `back`",
+        "-- --- << >> ,,",
+        "caf\u00e9 na\u00efve \u0141\u00f3d\u017a",
+        "[2cm] first",
+        "* star",
+        "THE END",
+        "flower \u2018q\u2019 \u201cd\u201d \u2013 \u2014",
+        "\u20ac",
+        "(no text)",
         # Boxes: control characters, a lone surrogate, a bidi override, a zero-width space.
-        *("001B", "0085", "D800", "202E", "200B", "2066"),
+        "001B",
+        "0085",
+        "D800",
+        "202E",
+        "200B",
+        "2066",
     ):
         assert shown in flat
     assert flat.count("x" * 50) >= 2 * 5000 // 100

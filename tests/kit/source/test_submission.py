@@ -154,7 +154,10 @@ def test_definitions_imports_and_constants_are_kept_and_the_rest_is_listed(tmp_p
         ''',
     )
     assert kept(found) == [
-        *("import os", "import json as j", "from math import pi", "from math import e"),
+        "import os",
+        "import json as j",
+        "from math import pi",
+        "from math import e",
         "SIZE, NAME = (3, 'x')",
         "@staticmethod; def f(x=SIZE):;     return x",
         "class A:;     pass",

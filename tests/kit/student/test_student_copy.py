@@ -82,8 +82,12 @@ def test_a_data_file_belongs_to_the_module_of_its_name() -> None:
 def test_a_copy_has_a_readme_of_its_own_and_only_the_requirements_that_it_needs() -> None:
     made = student_files(tree(new_code_cell(SOLVED, id="f")))
     assert sorted(made) == [
-        *("A3.ipynb", "README.md", "a3lib/data.py", "constraints.txt"),
-        *("requirements.txt", "writeup/A3.tex"),
+        "A3.ipynb",
+        "README.md",
+        "a3lib/data.py",
+        "constraints.txt",
+        "requirements.txt",
+        "writeup/A3.tex",
     ]
     assert made["README.md"] == b"35 of 100"
     assert made["requirements.txt"] == b"torch>=2.6\npytest>=8\n"

@@ -132,15 +132,18 @@ def reinforce(check: Check) -> Expected:
             "log_probs": numbers(scores[:, ::7, :4]),
         }
         raw = mistake(
-            *("raw scores", "logits are not log-probabilities: take log_softmax."),
+            "raw scores",
+            "logits are not log-probabilities: take log_softmax.",
             log_probs=numbers(logits[:, ::7, :4]),
         )
         short = mistake(
-            *("a column is missing", "log_probs has one column a token: (B, 30, V)."),
+            "a column is missing",
+            "log_probs has one column a token: (B, 30, V).",
             log_probs_shape=[len(ids), LENGTH - 1, fixtures.VOCABULARY],
         )
         likely = mistake(
-            *("probabilities", "take the logarithm of the softmax."),
+            "probabilities",
+            "take the logarithm of the softmax.",
             log_probs=numbers(scores.exp()[:, ::7, :4]),
         )
         return {"right": right, "mistakes": [raw, short, likely]}
@@ -148,14 +151,16 @@ def reinforce(check: Check) -> Expected:
         return {"right": {}, "positions": along, "mistakes": [nothing, *against]}
     if part == "constant":
         attached = mistake(
-            *("reward not detached", "the reward is a number that no gradient goes through."),
+            "reward not detached",
+            "the reward is a number that no gradient goes through.",
             reward_gradient={"from": 1e-6},
         )
         return {"right": {"reward_gradient": 0.0}, "positions": along, "mistakes": [attached]}
     if part == "unchanged":
         given = numbers(rewards)
         written = mistake(
-            *("rewards changed in place", "compute a new tensor, do not write into this one."),
+            "rewards changed in place",
+            "compute a new tensor, do not write into this one.",
             reward_afterwards={"other_than": given},
         )
         right = {"reward_afterwards": given, "tokens_changed": 0.0}
@@ -219,7 +224,8 @@ def kl(check: Check) -> Expected:
     }
     if check.name.startswith("kl.gradient"):
         nothing = mistake(
-            *("no gradient", "the policy's log-probabilities are detached."),
+            "no gradient",
+            "the policy's log-probabilities are detached.",
             gradient=numbers(torch.zeros(ids.shape)),
         )
         sampled = [
@@ -272,7 +278,8 @@ def kl(check: Check) -> Expected:
     )
     add("prompt included", "only the 20 generated tokens count.", right["29"])
     not_finite = mistake(
-        *("log_target missing", "kl_div takes probabilities as target unless log_target=True."),
+        "log_target missing",
+        "kl_div takes probabilities as target unless log_target=True.",
         kl={"finite": False},
     )
     values = {name: {"kl": numbers(value)} for name, value in right.items()}
@@ -300,7 +307,8 @@ def kl_identity(check: Check) -> Expected:
     }
     negative = mistake("minus sign", "a divergence is never negative.", elsewhere={"to": -1e-3})
     same = mistake(
-        *("the original is not asked", "the original model's own log-probabilities are needed."),
+        "the original is not asked",
+        "the original model's own log-probabilities are needed.",
         elsewhere={"from": -1e-3, "to": 1e-3},
     )
     return {"right": right, "mistakes": [negative, same]}

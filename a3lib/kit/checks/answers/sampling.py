@@ -154,7 +154,8 @@ def reward_sampling(check: Check) -> Expected:
         "dropout_on": 0.0,
     }
     dropout = mistake(
-        *("dropout on", "call model.eval() before sampling; generate does not do it."),
+        "dropout on",
+        "call model.eval() before sampling; generate does not do it.",
         dropout_on=1.0,
     )
     greedy = mistake(
@@ -166,7 +167,8 @@ def reward_sampling(check: Check) -> Expected:
         different_unlikely={"to": 60},
     )
     hot = mistake(
-        *("temperature", "sample at temperature 1."),
+        "temperature",
+        "sample at temperature 1.",
         share_of_likeliest={"from": 0.38},
         share_of_unlikely={"to": 0.32},
         different_unlikely={"from": 61},
@@ -175,7 +177,8 @@ def reward_sampling(check: Check) -> Expected:
         "top-p", "nothing is cut off: top_p=1.", different_unlikely={"from": 61, "to": 92}
     )
     flat = mistake(
-        *("temperature", "sample at temperature 1."),
+        "temperature",
+        "sample at temperature 1.",
         share_of_likeliest={"to": 0.24},
         share_of_unlikely={"from": 0.45},
     )
@@ -219,7 +222,8 @@ def reward_left_padding(check: Check) -> Expected:
 def reward_random(check: Check) -> Expected:
     """Return that two calls differ."""
     again = mistake(
-        *("every call gives the same texts", "do not set a seed, and sample, inside the function."),
+        "every call gives the same texts",
+        "do not set a seed, and sample, inside the function.",
         repeats_itself=1.0,
     )
     count = float(len(check.inputs["texts"]))
@@ -272,7 +276,7 @@ def evaluate(check: Check) -> Expected:
         "texts are missing", "collect those of every batch.", text_count={"to": count - 1}
     )
     recorded = mistake(
-        *("evaluation with gradients on", "put it under torch.no_grad()."), gradients_on=1.0
+        "evaluation with gradients on", "put it under torch.no_grad().", gradients_on=1.0
     )
     part = check.name.split(".")[1]
     if part == "generations":
