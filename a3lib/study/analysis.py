@@ -212,7 +212,7 @@ def verdict(curves: Curves, link: str, order: Sequence[str]) -> Verdict:
 
 # What a method's row at its best beta holds besides beta itself, means over seeds.
 BEST_FIGURES = (
-    "knob",
+    "coefficient",
     "reward",
     "entropy",
     "kl",

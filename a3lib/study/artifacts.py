@@ -135,7 +135,7 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
         batch_size=study.batch_size,
         learning_rate=study.sft_learning_rate,
         max_length=study.sft_max_length,
-        max_grad_norm=study.longest_gradient,
+        max_grad_norm=study.max_grad_norm,
         seed=study.seeds[0],
     )
     policy.save_pretrained(folder / "sft")

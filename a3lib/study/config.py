@@ -47,7 +47,7 @@ class Study:
     steps: int = 120
     batch_size: int = 16
     learning_rate: float = 3e-4
-    longest_gradient: float = 1.0
+    max_grad_norm: float = 1.0
     held_out_every: int = 30
     # Measuring: a sample a test prompt; how many tokens and bigrams the unigram figures count.
     test_prompts: int = 256
@@ -183,7 +183,7 @@ def check_study(study: Study) -> None:
     for name in (
         "learning_rate",
         "sft_learning_rate",
-        "longest_gradient",
+        "max_grad_norm",
         "rejection_beta",
         "temperature",
     ):

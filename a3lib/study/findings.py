@@ -42,7 +42,7 @@ from a3lib.util.numbers import decimals
 
 BEST_COLUMNS = {
     "method": "method",
-    "knob": "beta",
+    "coefficient": "beta",
     "reward": "reward",
     "gain": "gain",
     "entropy": "entropy",
@@ -106,7 +106,8 @@ def overlap(one: pd.Series, other: pd.Series) -> bool:
 
 def best_rows(best: pd.DataFrame) -> tuple[BestRun, ...]:
     """Return the rows of `analysis.best_runs` as the summary has them."""
-    return tuple(BestRun(**row) for row in best.to_dict("records"))
+    rows = best.rename(columns={"coefficient": "knob"})  # as schema 1 of the file calls it
+    return tuple(BestRun(**row) for row in rows.to_dict("records"))
 
 
 def study_section(made: dict[str, Any], best: pd.DataFrame) -> StudySection:

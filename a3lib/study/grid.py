@@ -44,6 +44,8 @@ from a3lib.util.files import write_at_once
 RESULTS_FILE, ROWS_FOLDER, SETTINGS_FILE = "study.parquet", "rows", "settings.json"
 # A folder may be continued with more of the grid, but not with another study.
 GRID_FIELDS = ("methods", "betas", "exponential_betas", "seeds")
+# Folders of earlier versions have other words for the same values.
+OLD_NAMES = {"longest_gradient": "max_grad_norm", "knob": "coefficient"}
 
 
 class Job(NamedTuple):
@@ -116,16 +118,20 @@ def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
             steps=study.steps,
             batch_size=study.batch_size,
             learning_rate=study.learning_rate,
-            max_grad_norm=study.longest_gradient,
+            max_grad_norm=study.max_grad_norm,
             held_out_every=study.held_out_every,
             seed=job.seed,
         )
     except TrainingDiverged as error:
-        return row | error.history | {"failed": str(error), "knob": method.knob(job.beta)}
+        return (
+            row
+            | error.history
+            | {"failed": str(error), "coefficient": method.coefficient(job.beta)}
+        )
     row |= measure(study, tools, policy, job.seed)
     looks = history["held_out_losses"]
     stopped_step = history["held_out_steps"][looks.index(min(looks))]
-    row |= history | {"knob": method.knob(job.beta), "stopped_step": stopped_step}
+    row |= history | {"coefficient": method.coefficient(job.beta), "stopped_step": stopped_step}
     if stopped_step != study.steps:
         policy.load_state_dict(best)
         stopped = measure(study, tools, policy, job.seed)
@@ -178,6 +184,12 @@ def default_workers() -> int:
     return 1 if torch.cuda.is_available() else cores()
 
 
+def read_record(file: Path) -> dict[str, Any]:
+    """Return a file of settings or a run's row, with today's names for what older folders hold."""
+    record = json.loads(file.read_text(encoding="utf-8"))
+    return {OLD_NAMES.get(key, key): value for key, value in record.items()}
+
+
 def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
     """Write the study's settings into its folder, or check that they are the ones in there.
 
@@ -189,8 +201,7 @@ def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
     settings = json.loads(json.dumps(settings | identity))
     file = folder / SETTINGS_FILE
     if file.is_file():
-        made_with = json.loads(file.read_text(encoding="utf-8"))
-        check_same_settings(made_with, settings, f"The study {str(folder)!r}")
+        check_same_settings(read_record(file), settings, f"The study {str(folder)!r}")
     write_at_once(file, json.dumps(settings, indent=2) + "\n")
 
 
@@ -202,7 +213,7 @@ def save_row(row: dict[str, Any], folder: Path) -> None:
 
 def read_rows(folder: Path) -> dict[Job, dict[str, Any]]:
     """Return the rows of the runs that are done, by run."""
-    rows = [json.loads(f.read_text("utf-8")) for f in (folder / ROWS_FOLDER).glob("*.json")]
+    rows = [read_record(file) for file in (folder / ROWS_FOLDER).glob("*.json")]
     return {Job(row["method"], row["beta"], row["seed"]): row for row in rows}
 
 

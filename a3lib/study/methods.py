@@ -33,8 +33,8 @@ class Method:
         """Whether the loss ranks all candidates of a prompt and not a pair."""
         return self.loss == "rrhf"
 
-    def knob(self, beta: float) -> float:
-        """Return the loss's own number where plain DPO would have this beta.
+    def coefficient(self, beta: float) -> float:
+        """Return the loss's own coefficient where plain DPO would have this beta.
 
         The divergences' slopes and the links' slopes at 0 (1/2 for sigmoid, 1 for hinge) are
         divided out, so that all begin with DPO's gradient. ipo's target margin 1/(2 beta) and
@@ -56,11 +56,11 @@ class Method:
         `beta` is plain DPO's. SLiC is held at the chosen completion, its best-ranked decode.
         """
         if self.loss == "slic":
-            return slic_loss(policy[0], policy[1], policy[0], delta=self.knob(beta))
+            return slic_loss(policy[0], policy[1], policy[0], delta=self.coefficient(beta))
         return preference_loss(
             *policy,
             *reference,
-            beta=self.knob(beta),
+            beta=self.coefficient(beta),
             link=self.loss,
             divergence=self.divergence,
             alpha=self.alpha,

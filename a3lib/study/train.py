@@ -100,7 +100,9 @@ def preference_losses(
     if method.listwise:
         lengths = candidates.completion_mask.sum(dim=1)[rows].view_as(scores)
         rewards = candidates.rewards.flatten()[rows].view_as(scores)
-        return rrhf_loss(scores.T, lengths.T, rewards.T, target_weight=method.knob(beta)), ratios
+        return rrhf_loss(
+            scores.T, lengths.T, rewards.T, target_weight=method.coefficient(beta)
+        ), ratios
     return method.pair_losses(scores, reference, beta), ratios
 
 

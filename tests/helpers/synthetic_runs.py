@@ -63,7 +63,7 @@ def row_of(
             "held_out_steps": [0, 2, 4],
             "held_out_losses": [0.7, 0.5, 0.6],
             "held_out_accuracies": [0.5, 0.75, 0.875],
-            "knob": 2 * beta,
+            "coefficient": 2 * beta,
             "stopped_step": 2.0,
         }
     return row | others

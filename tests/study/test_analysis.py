@@ -516,7 +516,7 @@ def test_a_row_has_the_means_of_its_beta() -> None:
     assert row["gain"] == pytest.approx(0.4)
     assert row["entropy"] == pytest.approx(1.3)
     assert row["unigram_entropy"] == pytest.approx(2.3)
-    assert row["knob"] == pytest.approx(0.2)
+    assert row["coefficient"] == pytest.approx(0.2)
     assert (row["stopped_step"], row["runs"]) == (2, 15)
     assert row["held_out_start"] == pytest.approx(0.7)
     assert row["held_out_end"] == pytest.approx(0.6)

@@ -29,7 +29,7 @@ SIZES = (
 RATES = (
     "learning_rate",
     "sft_learning_rate",
-    "longest_gradient",
+    "max_grad_norm",
     "rejection_beta",
     "temperature",
 )

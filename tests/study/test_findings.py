@@ -33,7 +33,7 @@ def runs() -> pd.DataFrame:
     rows = frame.to_dict("records")
     for number, row in enumerate(rows):
         if (row["method"], row["beta"], row["seed"]) == ("ipo", 0.1, 2):
-            rows[number] = {key: row[key] for key in ("method", "beta", "seed", "knob")} | {
+            rows[number] = {key: row[key] for key in ("method", "beta", "seed", "coefficient")} | {
                 "failed": FAILED,
                 "losses": [0.7],
                 "gradient_norms": [1.0],

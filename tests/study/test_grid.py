@@ -142,7 +142,7 @@ def test_every_run_has_its_measurements_and_its_history(
         assert len(row["losses"]) == len(row["gradient_norms"]) == 2
         assert len(row["rewards"]) == len(row["texts"]) == 4
         assert row["reward"] == pytest.approx(sum(row["rewards"]) / 4)
-        assert row["knob"] == row["beta"]
+        assert row["coefficient"] == row["beta"]
         lowest = row["held_out_losses"].index(min(row["held_out_losses"]))
         assert row["stopped_step"] == row["held_out_steps"][lowest]
     assert [row["losses"][0] for _, row in frame.iloc[1:].iterrows()] == pytest.approx(
@@ -285,6 +285,33 @@ def test_another_setting_is_refused_by_its_name(
         claim_folder(small_study(**other), tmp_path, IDENTITY)
 
 
+def test_a_folder_of_an_earlier_version_is_continued_or_refused_by_the_same_value(
+    tmp_path: Path, jobs_done: list[Job]
+) -> None:
+    """It says longest_gradient and knob where this version says max_grad_norm and coefficient."""
+    study = small_study()
+    claim_folder(study, tmp_path, IDENTITY)
+    run_study(study, tmp_path, workers=1)
+    settings_file, row_files = tmp_path / "settings.json", [*(tmp_path / "rows").glob("sigmoid*")]
+    now = settings_file.read_text()
+    for file in (settings_file, *row_files):
+        text = file.read_text()
+        older = text.replace('"max_grad_norm"', '"longest_gradient"')
+        older = older.replace('"coefficient"', '"knob"')
+        assert older != text
+        file.write_text(older)
+    with refused("max_grad_norm = 1.0", "0.5"):
+        claim_folder(small_study(max_grad_norm=0.5), tmp_path, IDENTITY)
+    claim_folder(study, tmp_path, IDENTITY)
+    assert settings_file.read_text() == now
+    jobs_done.clear()
+    runs = run_study(study, tmp_path, workers=1)
+    assert jobs_done == [] and "knob" not in runs
+    trained = runs[runs["method"] != SFT]
+    assert len(trained) == len(row_files) > 0
+    assert (trained["coefficient"] == 2 * trained["beta"]).all()
+
+
 def test_models_are_told_apart_by_what_they_are_and_not_by_where(tmp_path: Path) -> None:
     study = small_study()
     claim_folder(study, tmp_path, IDENTITY)
@@ -357,7 +384,7 @@ def test_a_run_that_diverges_is_recorded_and_the_grid_goes_on(
     assert frame["failed"].tolist() == ["", "It went wrong.", ""]
     failed = frame.iloc[1]
     assert (failed["losses"], failed["gradient_norms"]) == ([0.7], [2.0])
-    assert math.isnan(failed["reward"]) and failed["knob"] == 0.1
+    assert math.isnan(failed["reward"]) and failed["coefficient"] == 0.1
     # It is not done again, and is the same after it was read.
     assert plain_rows(run_study(study, tmp_path, workers=1)) == plain_rows(frame)
 

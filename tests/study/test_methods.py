@@ -82,22 +82,22 @@ def test_all_begin_with_the_gradient_of_plain_dpo(name: str, beta: float) -> Non
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_plain_dpo_takes_beta_as_it_is_and_jensen_shannon_twice_of_it(beta: float) -> None:
-    assert METHODS["sigmoid-reverse_kl"].knob(beta) == beta
-    assert METHODS["sigmoid-jensen_shannon"].knob(beta) == 2 * beta
-    assert METHODS["rrhf"].knob(beta) == beta
+    assert METHODS["sigmoid-reverse_kl"].coefficient(beta) == beta
+    assert METHODS["sigmoid-jensen_shannon"].coefficient(beta) == 2 * beta
+    assert METHODS["rrhf"].coefficient(beta) == beta
 
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_ipo_and_slic_aim_at_the_margin_at_which_the_hinge_stops(beta: float) -> None:
     hinge = METHODS["hinge-reverse_kl"]
     reference = torch.zeros(2, 2, dtype=torch.float64)
-    stop = 1 / hinge.knob(beta)
+    stop = 1 / hinge.coefficient(beta)
     # Just before the margin and just after it.
     policy = torch.tensor([[0.999 * stop, 1.001 * stop], [0.0, 0.0]], dtype=torch.float64)
     before, after = hinge.pair_losses(policy, reference, beta).tolist()
     assert before > 0 and after == 0
-    assert 1 / (2 * METHODS["ipo"].knob(beta)) == pytest.approx(stop)
-    assert METHODS["slic"].knob(beta) == pytest.approx(stop)
+    assert 1 / (2 * METHODS["ipo"].coefficient(beta)) == pytest.approx(stop)
+    assert METHODS["slic"].coefficient(beta) == pytest.approx(stop)
     reached = torch.tensor([[stop], [0.0]], dtype=torch.float64)
     ipo = METHODS["ipo"].pair_losses(reached, reference[:, :1], beta)
     assert ipo.item() == pytest.approx(0, abs=1e-18 * stop**2 + 1e-12)
@@ -178,4 +178,4 @@ def test_a_name_that_means_nothing_is_refused_with_the_reason(name: str, reason:
 def test_no_number_of_a_method_is_zero_or_infinite() -> None:
     for method in METHODS.values():
         for beta in BETAS:
-            assert 0 < method.knob(beta) < math.inf
+            assert 0 < method.coefficient(beta) < math.inf

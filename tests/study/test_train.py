@@ -291,7 +291,7 @@ def test_training_begins_with_what_is_known_of_the_reference(
     method = METHODS[name]
     history, _ = train_offline(policy, method, 0.1, data, data, **EVERY_STEP | {"steps": 1})
     # What all log-ratios being 0 comes to; slic and rrhf know no reference.
-    known = {"sigmoid": math.log(2), "hinge": 1.0, "ipo": 1 / (2 * method.knob(0.1)) ** 2}
+    known = {"sigmoid": math.log(2), "hinge": 1.0, "ipo": 1 / (2 * method.coefficient(0.1)) ** 2}
     if method.loss in known:
         expected = pytest.approx(known[method.loss], rel=1e-5)
         assert history["held_out_losses"][0] == history["losses"][0] == expected
