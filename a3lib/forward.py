@@ -25,7 +25,7 @@ def mixed_precision(device: torch.device) -> AbstractContextManager:
 
 
 @contextmanager
-def dropout_off(model: torch.nn.Module) -> Iterator[None]:
+def eval_mode(model: torch.nn.Module) -> Iterator[None]:
     """Put a model in evaluation mode for a while: what is scored must be what was sampled from."""
     in_training = [module for module in model.modules() if module.training]
     model.eval()
@@ -49,7 +49,7 @@ def output_logits(model: PreTrainedModel, hidden: Tensor) -> Tensor:
 
 def hidden_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """Run a model without its output head: input_ids (B, T) -> hidden (B, T, H)."""
-    with dropout_off(model), mixed_precision(input_ids.device):
+    with eval_mode(model), mixed_precision(input_ids.device):
         return model.base_model(
             input_ids=input_ids,
             attention_mask=attention_mask,

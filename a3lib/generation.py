@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
-from a3lib.forward import dropout_off, mixed_precision, output_logits, position_ids
+from a3lib.forward import eval_mode, mixed_precision, output_logits, position_ids
 from a3lib.profiles import SamplingConfig
 
 
@@ -64,7 +64,7 @@ def sample_continuations(
     alive = torch.ones(len(input_ids), dtype=torch.bool, device=input_ids.device)
     cache = None
     start = 0  # the first column that the model has not seen yet
-    with dropout_off(model), mixed_precision(input_ids.device):
+    with eval_mode(model), mixed_precision(input_ids.device):
         for end in range(prompt_length, prompt_length + max_new_tokens):
             output = model.base_model(
                 input_ids=tokens[:, start:end],

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
-from a3lib.forward import dropout_off, mixed_precision
+from a3lib.forward import eval_mode, mixed_precision
 
 # Sentences whose sentiment any movie-review classifier must know; our tiny world has these words.
 POSITIVE_PROBES = (
@@ -47,7 +47,7 @@ def label_probabilities(
             max_length=longest,
             return_tensors="pt",
         ).to(reward_model.device)
-        with dropout_off(reward_model), mixed_precision(reward_model.device):
+        with eval_mode(reward_model), mixed_precision(reward_model.device):
             # No token types: some tokenizers give them to models that take none; they are all 0.
             logits = reward_model(encoded["input_ids"], encoded["attention_mask"]).logits
         rows.append(logits.float().softmax(dim=-1))

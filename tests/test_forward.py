@@ -6,7 +6,7 @@ from helpers.small_models import tiny_gpt2
 
 from a3lib.forward import (
     at_least_float32,
-    dropout_off,
+    eval_mode,
     hidden_states,
     mixed_precision,
     output_logits,
@@ -23,7 +23,7 @@ def test_positions_count_real_tokens_from_zero() -> None:
 
 def test_the_mode_comes_back_after_an_error() -> None:
     model = tiny_gpt2().train()
-    with pytest.raises(RuntimeError, match="out of memory"), dropout_off(model):
+    with pytest.raises(RuntimeError, match="out of memory"), eval_mode(model):
         assert not model.training
         raise RuntimeError("out of memory")
     assert model.training
@@ -33,7 +33,7 @@ def test_each_part_of_a_model_gets_its_own_mode_back() -> None:
     model = tiny_gpt2().train()
     frozen = next(model.base_model.h.children())
     frozen.eval()
-    with dropout_off(model):
+    with eval_mode(model):
         assert not any(module.training for module in model.modules())
     assert model.training
     assert not frozen.training
