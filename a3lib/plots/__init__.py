@@ -2,7 +2,7 @@
 
 from a3lib.plots.common import REWARD_MARKS, SMOOTHING_STEPS, moving_average, save_figure
 from a3lib.plots.overview import results_overview
-from a3lib.plots.styles import COLOURS, Look, look_of, method_look
+from a3lib.plots.styles import COLOURS, ModelStyle, method_style, style_of
 from a3lib.plots.training import (
     kl_and_reward,
     loss_over_time,
@@ -14,14 +14,14 @@ __all__ = [
     "COLOURS",
     "REWARD_MARKS",
     "SMOOTHING_STEPS",
-    "Look",
+    "ModelStyle",
     "kl_and_reward",
-    "look_of",
     "loss_over_time",
-    "method_look",
+    "method_style",
     "moving_average",
     "results_overview",
     "reward_histogram",
     "reward_over_time",
     "save_figure",
+    "style_of",
 ]

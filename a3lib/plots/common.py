@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from a3lib.plots.styles import Look
+from a3lib.plots.styles import ModelStyle
 from a3lib.util.files import write_at_once
 
 SMOOTHING_STEPS = 10
@@ -43,21 +43,21 @@ def moving_average(values: Sequence[float], width: int = SMOOTHING_STEPS) -> np.
 
 
 def draw_smoothed(
-    axes: Axes, values: Sequence[float], label: str, look: Look, before: int = 0
+    axes: Axes, values: Sequence[float], label: str, style: ModelStyle, before: int = 0
 ) -> None:
     """Draw a faint line of the raw values and a strong one of their moving average.
 
     The more lines were drawn `before` it the thinner it is, so that equal lines are all seen.
     """
     steps = np.arange(1, len(values) + 1)
-    axes.plot(steps, values, color=look.colour, alpha=0.3, linewidth=0.8)
+    axes.plot(steps, values, color=style.colour, alpha=0.3, linewidth=0.8)
     axes.plot(
         steps,
         moving_average(values),
-        color=look.colour,
-        linestyle=look.style,
+        color=style.colour,
+        linestyle=style.linestyle,
         linewidth=max(1.2, 2.8 - 0.5 * before),
-        marker=look.marker,
+        marker=style.marker,
         markersize=max(3.5, 8 - 1.5 * before),
         markevery=max(1, len(steps) // MARKED_PLACES),
         label=label,

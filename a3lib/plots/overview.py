@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from a3lib.plots.common import GREY, REWARD_AXIS, REWARD_MARKS, draw_mark
 from a3lib.plots.labels import Point, label_points
-from a3lib.plots.styles import Look, looks_for
+from a3lib.plots.styles import ModelStyle, styles_for
 
 # The axis begins here, or below the lowest reward.
 LOWEST_REWARD = 0.4
@@ -66,7 +66,7 @@ def reward_over_naturalness(results: Sequence[Result]) -> Figure:
     axes.set_ylim(lowest(results), 1.03)
     points = [(cast(float, result.naturalness), result.reward) for result in results]
     names = [result.name for result in results]
-    looks = looks_for(names)
+    styles = styles_for(names)
     lines = []
     for method in ("KL", "DPO"):
         members = [p for p, name in zip(points, names) if name.startswith(f"{method}, ")]
@@ -82,13 +82,13 @@ def reward_over_naturalness(results: Sequence[Result]) -> Figure:
     groups = group_places(points)
     for group in groups:
         for number, member in enumerate(group):
-            draw_point(axes, points[member], looks[names[member]], number)
+            draw_point(axes, points[member], styles[names[member]], number)
     label_points(
         figure,
         axes,
         ["\n".join(names[member] for member in group) for group in groups],
         [points[group[0]] for group in groups],
-        [looks[names[group[0]]].colour if len(group) == 1 else GREY for group in groups],
+        [styles[names[group[0]]].colour if len(group) == 1 else GREY for group in groups],
         [2 + (MARKER_SIZE + RING_STEP * (len(group) - 1)) / 2 for group in groups],
         lines,
     )
@@ -108,14 +108,14 @@ def group_places(points: Sequence[Point]) -> list[list[int]]:
     return groups
 
 
-def draw_point(axes: Axes, point: Point, look: Look, before: int) -> None:
+def draw_point(axes: Axes, point: Point, style: ModelStyle, before: int) -> None:
     """Draw a marker, as a ring around those `before` it at the same place if there are some."""
     axes.plot(
         *point,
-        look.marker,
-        color=look.colour,
+        style.marker,
+        color=style.colour,
         markersize=MARKER_SIZE + RING_STEP * before,
-        markerfacecolor="none" if before else look.colour,
+        markerfacecolor="none" if before else style.colour,
         markeredgewidth=1.6 if before else 1,
         zorder=3,
     )
@@ -126,11 +126,11 @@ def reward_rows(results: Sequence[Result]) -> Figure:
     figure, axes = plt.subplots(
         figsize=(8, 1.4 + 0.34 * max(1, len(results))), layout="constrained"
     )
-    looks = looks_for([result.name for result in results])
+    styles = styles_for([result.name for result in results])
     for row, result in enumerate(results):
-        look = looks[result.name]
-        axes.plot(result.reward, row, look.marker, color=look.colour, markersize=MARKER_SIZE)
-        axes.hlines(row, 0, result.reward, color=look.colour, linewidth=0.8, alpha=0.5)
+        style = styles[result.name]
+        axes.plot(result.reward, row, style.marker, color=style.colour, markersize=MARKER_SIZE)
+        axes.hlines(row, 0, result.reward, color=style.colour, linewidth=0.8, alpha=0.5)
         known = result.kl is not None and math.isfinite(result.kl)
         text = f"{result.reward:.3f}" + (f", KL {result.kl:.3g} nats" if known else "")
         axes.annotate(

@@ -9,13 +9,13 @@ import numpy as np
 
 from a3lib.profiles import ORIGINAL, REINFORCE, SFT_NAME, dpo_name, kl_name
 
-Style = str | tuple[int, tuple[float, ...]]
+LineStyle = str | tuple[int, tuple[float, ...]]
 Item = TypeVar("Item")
 
 # For what is no model. Every colour here is dark enough for 3 : 1 on white, which WCAG 2.2 (1.4.11)
 # asks of the lines of a graph; tests/plots/test_styles.py sees them as colour-blind readers do.
 COLOURS = ("#0072B2", "#C8761A", "#2B8A3E", "#A0246E", "#858585", "#5B2A9D")
-STYLES: tuple[Style, ...] = (
+LINE_STYLES: tuple[LineStyle, ...] = (
     "-",
     (0, (7, 2)),
     "-.",
@@ -26,16 +26,16 @@ STYLES: tuple[Style, ...] = (
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
-class Look(NamedTuple):
+class ModelStyle(NamedTuple):
     """A colour (#RRGGBB), a line style and a marker, as matplotlib takes them."""
 
     colour: str
-    style: Style
+    linestyle: LineStyle
     marker: str
 
 
-ORIGINAL_LOOK = Look("#3F3F3F", STYLES[4], "*")
-REINFORCE_LOOK = Look("#0072B2", STYLES[0], "X")
+ORIGINAL_STYLE = ModelStyle("#3F3F3F", LINE_STYLES[4], "*")
+REINFORCE_STYLE = ModelStyle("#0072B2", LINE_STYLES[0], "X")
 # From the least held back (alpha 0, a small beta) to the most, which is nearly the original.
 KL_COLOURS = ("#DD7800", "#E0254F", "#8C0A84", "#390220")
 DPO_COLOURS = ("#00998C", "#3B7F03", "#263304")
@@ -52,8 +52,8 @@ DIVERGENCE_COLOURS = ("#1A0840", "#3B50D8", "#159A5E")
 JENSEN_SHANNON, JENSEN_SHANNON_COLOUR = "jensen_shannon", "#C4321F"
 # By how much a link's lines and markers are moved on, so that a divergence's differ between links.
 LINK_SHIFTS = {"hinge": 2, "ipo": 4}
-OTHER_LOOKS = {
-    name: Look(colour, STYLES[number], MARKERS[number])
+OTHER_STYLES = {
+    name: ModelStyle(colour, LINE_STYLES[number], MARKERS[number])
     for number, (name, colour) in enumerate(
         (
             ("ipo", "#C8761A"),
@@ -86,15 +86,15 @@ def blend(colours: Sequence[str], where: float) -> str:
     return "#" + "".join(f"{value:02X}" for value in mixed)
 
 
-def family_look(colours: Sequence[str], markers: Sequence[str], where: float) -> Look:
-    """Return the look of a family's member at a place from 0 to 1 in its scale."""
-    number = min(int(where * len(STYLES)), len(STYLES) - 1)
-    return Look(blend(colours, where), STYLES[number], markers[number])
+def family_style(colours: Sequence[str], markers: Sequence[str], where: float) -> ModelStyle:
+    """Return the style of a family's member at a place from 0 to 1 in its scale."""
+    number = min(int(where * len(LINE_STYLES)), len(LINE_STYLES) - 1)
+    return ModelStyle(blend(colours, where), LINE_STYLES[number], markers[number])
 
 
-def model_look(name: str) -> Look | None:
-    """Return the look of one of the models of `profiles.model_names`, or None for another name."""
-    fixed = {ORIGINAL: ORIGINAL_LOOK, REINFORCE: REINFORCE_LOOK}
+def model_style(name: str) -> ModelStyle | None:
+    """Return the style of one of the models of `profiles.model_names`, or None for another name."""
+    fixed = {ORIGINAL: ORIGINAL_STYLE, REINFORCE: REINFORCE_STYLE}
     found = re.search(r"= ([0-9][0-9.e+-]*)$", name)
     if name in fixed or not found:
         return fixed.get(name)
@@ -103,21 +103,21 @@ def model_look(name: str) -> Look | None:
     except ValueError:
         return None
     if name == kl_name(value):
-        return family_look(KL_COLOURS, KL_MARKERS, place(value, KL_MIDDLE, KL_POWER))
+        return family_style(KL_COLOURS, KL_MARKERS, place(value, KL_MIDDLE, KL_POWER))
     if name == dpo_name(value):
-        return family_look(DPO_COLOURS, DPO_MARKERS, place(value, DPO_MIDDLE, DPO_POWER))
+        return family_style(DPO_COLOURS, DPO_MARKERS, place(value, DPO_MIDDLE, DPO_POWER))
     return None
 
 
-def look_of(name: str) -> Look:
-    """Return the look of a model by its name in `profiles.model_names`, whatever stands beside it.
+def style_of(name: str) -> ModelStyle:
+    """Return the style of a model by its name in `profiles.model_names`, whatever stands beside it.
 
     KL policies go by alpha and DPO policies by beta along a scale of their own. A name that is no
     model's has one of `COLOURS` that depends on the name alone.
     """
     number = crc32(name.encode("utf-8", "surrogatepass"))
-    other = Look(COLOURS[number % 6], STYLES[number % 6], MARKERS[number % 6])
-    return model_look(name) or other
+    other = ModelStyle(COLOURS[number % 6], LINE_STYLES[number % 6], MARKERS[number % 6])
+    return model_style(name) or other
 
 
 def first_free(wanted: Item, choices: Iterable[Item], taken: Collection[Item]) -> Item:
@@ -127,29 +127,33 @@ def first_free(wanted: Item, choices: Iterable[Item], taken: Collection[Item]) -
     return next((choice for choice in choices if choice not in taken), wanted)
 
 
-def apart(looks: Mapping[str, Look]) -> dict[str, Look]:
-    """Return looks that share a figure, no line style or marker twice while there are more."""
-    found: dict[str, Look] = {}
-    for name, look in looks.items():
-        style = first_free(look.style, STYLES, [other.style for other in found.values()])
-        marker = first_free(look.marker, MARKERS, [other.marker for other in found.values()])
-        found[name] = Look(look.colour, style, marker)
-    return found
+def distinct_styles(styles: Mapping[str, ModelStyle]) -> dict[str, ModelStyle]:
+    """Return styles that share a figure, no line style or marker twice while there are more."""
+    distinct: dict[str, ModelStyle] = {}
+    for name, (colour, linestyle, marker) in styles.items():
+        linestyles = [other.linestyle for other in distinct.values()]
+        markers = [other.marker for other in distinct.values()]
+        distinct[name] = ModelStyle(
+            colour,
+            first_free(linestyle, LINE_STYLES, linestyles),
+            first_free(marker, MARKERS, markers),
+        )
+    return distinct
 
 
-def looks_for(names: Iterable[str]) -> dict[str, Look]:
-    """Return the looks of names that share a figure, told apart as well as can be.
+def styles_for(names: Iterable[str]) -> dict[str, ModelStyle]:
+    """Return the styles of names that share a figure, told apart as well as can be.
 
     A model keeps its colour; of the other names one whose colour is taken gets the next free one.
     """
-    looks: dict[str, Look] = {}
+    styles: dict[str, ModelStyle] = {}
     for name in names:
-        look = look_of(name)
-        if model_look(name) is None:
-            taken = [other.colour for other in looks.values()]
-            look = look._replace(colour=first_free(look.colour, COLOURS, taken))
-        looks[name] = look
-    return apart(looks)
+        style = style_of(name)
+        if model_style(name) is None:
+            taken = [other.colour for other in styles.values()]
+            style = style._replace(colour=first_free(style.colour, COLOURS, taken))
+        styles[name] = style
+    return distinct_styles(styles)
 
 
 def groups_of(methods: Sequence[str]) -> dict[str, list[str]]:
@@ -176,13 +180,13 @@ def divergence_place(name: str) -> float | None:
     return next((place for end, place in ENDS.items() if end in name), None)
 
 
-def method_look(name: str) -> Look:
-    """Return the look of a method of the study, of a divergence, or of a run's model, by its name.
+def method_style(name: str) -> ModelStyle:
+    """Return the style of a method of the study, of a divergence, or of a run's model, by its name.
 
     A divergence has one colour under every link; its line and marker differ between links. The
     policy before training, "SFT", looks like a run's original model.
     """
-    known = OTHER_LOOKS.get(name) or model_look(ORIGINAL if name == SFT_NAME else name)
+    known = OTHER_STYLES.get(name) or model_style(ORIGINAL if name == SFT_NAME else name)
     if known is not None:
         return known
     written = re.sub("[ -]", "_", name.lower())
@@ -192,14 +196,14 @@ def method_look(name: str) -> Look:
     elif where is not None:
         colour, number = blend(DIVERGENCE_COLOURS, where), round(4 * where)
     else:
-        return look_of(name)
-    number = (number + LINK_SHIFTS.get(name.partition("-")[0], 0)) % len(STYLES)
-    return Look(colour, STYLES[number], MARKERS[number])
+        return style_of(name)
+    number = (number + LINK_SHIFTS.get(name.partition("-")[0], 0)) % len(LINE_STYLES)
+    return ModelStyle(colour, LINE_STYLES[number], MARKERS[number])
 
 
-def method_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return the looks of methods that share a panel."""
-    return apart({name: method_look(name) for name in names})
+def method_styles(names: Iterable[str]) -> dict[str, ModelStyle]:
+    """Return the styles of methods that share a panel."""
+    return distinct_styles({name: method_style(name) for name in names})
 
 
 def short_name(name: str) -> str:

@@ -17,7 +17,7 @@ from a3lib.plots.common import (
     draw_smoothed,
     plain_ticks,
 )
-from a3lib.plots.styles import looks_for, short_name
+from a3lib.plots.styles import short_name, styles_for
 
 HATCHES = ("", "////", "\\\\\\\\", "....")
 # Up to this KL an axis is linear throughout; above, its part beyond 1 is logarithmic.
@@ -28,26 +28,28 @@ def reward_histogram(rewards: Mapping[str, Sequence[float]]) -> Figure:
     """Draw the distribution of the test rewards of one or more models, by name."""
     figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
     bins = np.linspace(0, 1, 21).tolist()
-    for number, (name, look) in enumerate(looks_for(rewards).items()):
+    for number, (name, style) in enumerate(styles_for(rewards).items()):
         values = np.asarray(rewards[name], dtype=float)
         values = values[np.isfinite(values)]
         hatch = HATCHES[number % len(HATCHES)]
-        axes.hist(values, bins, color=look.colour, alpha=0.3, edgecolor="none")
+        axes.hist(values, bins, color=style.colour, alpha=0.3, edgecolor="none")
         axes.hist(
             values,
             bins,
             histtype="step",
-            color=look.colour,
-            linestyle=look.style,
+            color=style.colour,
+            linestyle=style.linestyle,
             linewidth=1.6,
             hatch=hatch,
         )
         if len(values) == 0:
-            axes.plot([], [], color=look.colour, label=f"{name}, no rewards")
+            axes.plot([], [], color=style.colour, label=f"{name}, no rewards")
             continue
         mean = float(values.mean())
         label = f"{name}, mean {mean:.3f}"
-        axes.axvline(mean, color=look.colour, linestyle=look.style, linewidth=2.2, label=label)
+        axes.axvline(
+            mean, color=style.colour, linestyle=style.linestyle, linewidth=2.2, label=label
+        )
     axes.set_xlim(0, 1)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(REWARD_AXIS)
@@ -58,8 +60,8 @@ def reward_histogram(rewards: Mapping[str, Sequence[float]]) -> Figure:
 
 def draw_runs(axes: Axes, runs: Mapping[str, Sequence[float]]) -> None:
     """Draw one smoothed line a run."""
-    for number, (name, look) in enumerate(looks_for(runs).items()):
-        draw_smoothed(axes, runs[name], short_name(name), look, number)
+    for number, (name, style) in enumerate(styles_for(runs).items()):
+        draw_smoothed(axes, runs[name], short_name(name), style, number)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel(f"training step (bold: mean of the last {SMOOTHING_STEPS})")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from a3lib.plots import SMOOTHING_STEPS, Look, moving_average
+from a3lib.plots import SMOOTHING_STEPS, ModelStyle, moving_average
 from a3lib.util.numbers import finite
 
 # The SVG's own width and height; the page stretches both to the room that there is.
@@ -19,7 +19,7 @@ class Line(NamedTuple):
     """A model's values, one a step of its chart; None where there is none."""
 
     name: str
-    look: Look
+    style: ModelStyle
     values: tuple[float | None, ...]
 
 
@@ -155,7 +155,7 @@ def drawn(chart: Chart) -> dict[str, Any]:
         lines.append(
             {
                 "name": line.name,
-                "look": line.look,
+                "style": line.style,
                 "raw": path_of(chart, axes, line.values) if chart.smoothed else "",
                 "path": path_of(chart, axes, strong),
                 "markers": markers_of(chart, axes, strong, place),

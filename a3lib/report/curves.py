@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from a3lib.plots import REWARD_MARKS
-from a3lib.plots.styles import groups_of, looks_for, method_looks
+from a3lib.plots.styles import groups_of, method_styles, styles_for
 from a3lib.profiles import REINFORCE, dpo_name, kl_name
 from a3lib.report.charts import Chart, Line, as_values
 from a3lib.results.summary import BestRun, RunSummary
@@ -20,8 +20,8 @@ REWARD_LINES = tuple((mark, f"{mark:.2f}") for mark in REWARD_MARKS)
 def make_chart(key: str, curves: Mapping[str, Sequence[float]], **others: Any) -> Chart:
     """Return a chart of a value a training step, from step 1 on, of models by name."""
     length = max(len(values) for values in curves.values())
-    looks = looks_for(curves)
-    lines = (Line(name, looks[name], as_values(v, length)) for name, v in curves.items())
+    styles = styles_for(curves)
+    lines = (Line(name, styles[name], as_values(v, length)) for name, v in curves.items())
     return Chart(key, steps=tuple(range(1, length + 1)), lines=tuple(lines), **others)
 
 
@@ -78,8 +78,8 @@ def study_charts(file: Path, best: Sequence[BestRun]) -> list[Chart]:
         found = {method: held_out_curve(runs, method, betas[method]) for method in methods}
         steps = max((steps for steps, _ in found.values()), key=len)
         lines = tuple(
-            Line(method, look, as_values(found[method][1], len(steps)))
-            for method, look in method_looks(methods).items()
+            Line(method, style, as_values(found[method][1], len(steps)))
+            for method, style in method_styles(methods).items()
         )
         chart = Chart(
             key=title.replace(" ", "-"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from a3lib.errors import InputError
-from a3lib.plots import Look, look_of
+from a3lib.plots import ModelStyle, style_of
 from a3lib.profiles import ORIGINAL
 from a3lib.results.sample_table import reward_colour
 from a3lib.results.samples import Samples, read_samples
@@ -58,10 +58,10 @@ Item = TypeVar("Item")
 
 
 class Result(NamedTuple):
-    """A model's results with its look; `colour` is the number of its reward's colour."""
+    """A model's results with its style; `colour` is the number of its reward's colour."""
 
     name: str
-    look: Look
+    style: ModelStyle
     reward: float | None
     colour: int
     naturalness: float | None
@@ -133,14 +133,14 @@ def summary_notices(inspection: Inspection, summary: RunSummary | StudySummary) 
 
 
 def result_of(found: ModelResult) -> Result:
-    """Return a model's results with its look, and None for what is no finite number."""
+    """Return a model's results with its style, and None for what is no finite number."""
     reward = finite(found.reward)
     figures = (finite(v) for v in (found.naturalness, found.kl, found.test_loss))
-    return Result(found.name, look_of(found.name), reward, reward_colour(reward or 0.0), *figures)
+    return Result(found.name, style_of(found.name), reward, reward_colour(reward or 0.0), *figures)
 
 
 def results_of(summary: RunSummary) -> list[Result]:
-    """Return the results of a run's models with their looks."""
+    """Return the results of a run's models with their styles."""
     return [result_of(found) for found in model_results(summary)]
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from a3lib.plots import Look, method_look
+from a3lib.plots import ModelStyle, method_style
 from a3lib.results.samples import Samples
 from a3lib.results.templates import decimals, render
 from a3lib.util.numbers import finite
@@ -24,7 +24,7 @@ class Row(NamedTuple):
     prompt: int
     model: str
     order: int
-    look: Look
+    style: ModelStyle
     completion: str
     reward: float | None
     kl: float | None
@@ -47,7 +47,7 @@ def rows_of(samples: Samples, prompt: int) -> list[Row]:
             prompt,
             str(model.name),
             order,
-            method_look(str(model.name)),
+            method_style(str(model.name)),
             str(model.completions[prompt]),
             finite(model.rewards[prompt]),
             finite(model.kl[prompt]),

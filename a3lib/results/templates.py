@@ -9,7 +9,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.markers import MarkerStyle
 
-from a3lib.plots import Look
+from a3lib.plots import ModelStyle
 from a3lib.util import numbers
 from a3lib.util.text import allowed_in_html
 
@@ -24,20 +24,20 @@ decimals = partial(numbers.decimals, missing=DASH)
 MARKER_SIZE = 9.5
 
 
-def dashes(look: Look) -> str:
-    """Return a look's line style as SVG's stroke-dasharray."""
-    if isinstance(look.style, str):
-        return DASHES.get(look.style, "none")
-    return " ".join(f"{1.5 * length:g}" for length in look.style[1])
+def dashes(style: ModelStyle) -> str:
+    """Return a style's line style as SVG's stroke-dasharray."""
+    if isinstance(style.linestyle, str):
+        return DASHES.get(style.linestyle, "none")
+    return " ".join(f"{1.5 * length:g}" for length in style.linestyle[1])
 
 
 @cache
-def marker_path(look: Look) -> str:
-    """Return a look's marker as the path of an SVG whose origin is the marker's middle."""
-    if look.marker == "o":
+def marker_path(style: ModelStyle) -> str:
+    """Return a style's marker as the path of an SVG whose origin is the marker's middle."""
+    if style.marker == "o":
         return DISC
-    style = MarkerStyle(look.marker)
-    outline = style.get_path().transformed(style.get_transform())
+    marker = MarkerStyle(style.marker)
+    outline = marker.get_path().transformed(marker.get_transform())
     polygons = [MARKER_SIZE * np.asarray(corners)[:-1] for corners in outline.to_polygons()]
     # SVG counts downwards.
     return "".join(

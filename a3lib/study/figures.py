@@ -18,7 +18,7 @@ from a3lib.plots.common import (
     moving_average,
     plain_ticks,
 )
-from a3lib.plots.styles import Look, groups_of, method_looks
+from a3lib.plots.styles import ModelStyle, groups_of, method_styles
 from a3lib.profiles import SFT_NAME
 from a3lib.study.analysis import SFT, Curves, Estimate, methods_of, point_intervals
 
@@ -35,14 +35,14 @@ AXES_NAMES = {"entropy": "predictive entropy, nats per token", "kl": "KL to SFT,
 def divergence_scores(ratios: Sequence[float], scores: Mapping[str, Sequence[float]]) -> Figure:
     """Draw each divergence's score over the log-ratio, by name."""
     figure, axes = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-    for name, look in method_looks(scores).items():
+    for name, style in method_styles(scores).items():
         axes.plot(
             ratios,
             scores[name],
-            color=look.colour,
-            linestyle=look.style,
+            color=style.colour,
+            linestyle=style.linestyle,
             linewidth=1.8,
-            marker=look.marker,
+            marker=style.marker,
             markersize=5,
             markevery=max(1, len(ratios) // MARKED_PLACES),
             label=name,
@@ -86,7 +86,7 @@ def make_panels(methods: Sequence[str]) -> tuple[Figure, list[tuple[Axes, str, l
     return figure, [(a, *panel) for a, panel in zip(axes[0], panels.items(), strict=True)]
 
 
-def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, look: Look) -> None:
+def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, style: ModelStyle) -> None:
     """Draw a parabola (in log x for KL) through a method's runs where there are enough of them."""
     if len(runs) < POINTS_FOR_A_FIT or runs["beta"].nunique() < BETAS_FOR_A_FIT:
         return
@@ -97,7 +97,12 @@ def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, look: Look) -> None:
     fit = np.polynomial.Polynomial.fit(horizontal, runs["reward"].to_numpy(dtype=float), 2)
     line = np.linspace(horizontal.min(), horizontal.max(), 100)
     axes.plot(
-        back(line), fit(line), color=look.colour, linestyle=look.style, linewidth=1.2, alpha=0.8
+        back(line),
+        fit(line),
+        color=style.colour,
+        linestyle=style.linestyle,
+        linewidth=1.2,
+        alpha=0.8,
     )
 
 
@@ -116,8 +121,8 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
     start = runs[runs["method"] == SFT]
     figure, panels = make_panels(methods_of(runs))
     for axes, title, methods in panels:
-        for method, look in method_looks(methods).items():
-            colour, marker = look.colour, look.marker
+        for method, style in method_styles(methods).items():
+            colour, marker = style.colour, style.marker
             tried = runs[runs["method"] == method]
             axes.scatter(tried[x], tried["reward"], s=10, marker=marker, color=colour, alpha=0.35)
             for number, beta in enumerate(sorted(tried["beta"].unique())):
@@ -133,7 +138,7 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
                     elinewidth=0.8,
                     label=method if number == 0 else None,
                 )
-            draw_fit(axes, tried, x, look)
+            draw_fit(axes, tried, x, style)
         axes.scatter(start[x], start["reward"], marker="*", s=90, color="black", label=SFT_NAME)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(AXES_NAMES[x])
@@ -167,7 +172,7 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
         layout="constrained",
     )
     for (loss, accuracy, gradient), (title, methods) in zip(grid.T, groups.items(), strict=True):
-        for method, (colour, style, _) in method_looks(methods).items():
+        for method, (colour, linestyle, _) in method_styles(methods).items():
             tried = runs[(runs["method"] == method) & (runs["beta"] == best.get(method))]
             if tried.empty:
                 continue
@@ -175,15 +180,19 @@ def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
             losses = np.stack([np.asarray(v) / v[0] for v in tried["held_out_losses"]])
             right = np.stack([np.asarray(v) for v in tried["held_out_accuracies"]]).mean(axis=0)
             norms = np.stack([np.asarray(v) for v in tried["gradient_norms"]]).mean(axis=0)
-            loss.plot(steps, losses.T, linestyle=style, color=colour, alpha=0.2, linewidth=0.8)
+            loss.plot(steps, losses.T, linestyle=linestyle, color=colour, alpha=0.2, linewidth=0.8)
             mean = losses.mean(axis=0)
             lowest = int(np.where(np.isfinite(mean), mean, np.inf).argmin())
-            loss.plot(steps, mean, linestyle=style, color=colour, linewidth=1.8, label=method)
+            loss.plot(steps, mean, linestyle=linestyle, color=colour, linewidth=1.8, label=method)
             loss.plot(steps[lowest], mean[lowest], "o", color=colour, markersize=5)
-            accuracy.plot(steps, right, linestyle=style, color=colour, linewidth=1.8)
+            accuracy.plot(steps, right, linestyle=linestyle, color=colour, linewidth=1.8)
             smooth = moving_average(norms.tolist())
             gradient.plot(
-                np.arange(1, len(norms) + 1), smooth, linestyle=style, color=colour, label=method
+                np.arange(1, len(norms) + 1),
+                smooth,
+                linestyle=linestyle,
+                color=colour,
+                label=method,
             )
         last = loss is grid[0, -1]
         draw_mark(loss, 1.0, "before training" if last else "")

@@ -129,8 +129,8 @@ def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
             | {"failed": str(error), "coefficient": method.coefficient(job.beta)}
         )
     row |= measure(study, tools, policy, job.seed)
-    looks = history["held_out_losses"]
-    stopped_step = history["held_out_steps"][looks.index(min(looks))]
+    evaluations = history["held_out_losses"]
+    stopped_step = history["held_out_steps"][evaluations.index(min(evaluations))]
     row |= history | {"coefficient": method.coefficient(job.beta), "stopped_step": stopped_step}
     if stopped_step != study.steps:
         policy.load_state_dict(best)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from a3lib.plots import look_of, results_overview
+from a3lib.plots import results_overview, style_of
 from a3lib.profiles import ORIGINAL, REINFORCE, dpo_name, kl_name
 from a3lib.results.tables import ModelResult
 
@@ -48,14 +48,14 @@ def test_every_model_is_drawn_where_it_is_with_its_look() -> None:
     assert len(drawn) == len(RESULTS)
     found = {(line.get_color(), line.get_marker()): line.get_xydata()[0] for line in drawn}
     for result in RESULTS:
-        look = look_of(result.name)
-        assert found[(look.colour, look.marker)].tolist() == [result.naturalness, result.reward]
+        style = style_of(result.name)
+        assert found[(style.colour, style.marker)].tolist() == [result.naturalness, result.reward]
 
 
 def test_models_at_one_place_are_a_marker_and_a_ring_with_both_names() -> None:
     figure = results_overview(RESULTS)
     under, over = (
-        next(line for line in figure.axes[0].lines if line.get_marker() == look_of(name).marker)
+        next(line for line in figure.axes[0].lines if line.get_marker() == style_of(name).marker)
         for name in (REINFORCE, kl_name(0.0))
     )
     assert over.get_markerfacecolor() == "none" and under.get_markerfacecolor() != "none"

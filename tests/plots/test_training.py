@@ -10,10 +10,10 @@ from matplotlib.colors import to_hex
 
 from a3lib.plots import (
     kl_and_reward,
-    look_of,
     loss_over_time,
     reward_histogram,
     reward_over_time,
+    style_of,
 )
 from a3lib.profiles import dpo_name, kl_name
 
@@ -114,10 +114,10 @@ def test_a_model_has_its_own_colour_in_every_figure() -> None:
     runs = {name: [1.0, 2.0] for name in names}
     for axes in kl_and_reward(runs, runs).axes:
         bold = [line for line in axes.lines if line.get_label().startswith("alpha")]
-        assert [line.get_color() for line in bold] == [look_of(name).colour for name in names]
+        assert [line.get_color() for line in bold] == [style_of(name).colour for name in names]
         assert [line.get_linestyle() for line in bold] != ["-"] * 3
     (axes,) = loss_over_time({dpo_name(0.25): [0.7]}).axes
-    assert axes.lines[1].get_color() == look_of(dpo_name(0.25)).colour
+    assert axes.lines[1].get_color() == style_of(dpo_name(0.25)).colour
 
 
 def test_legends_name_alpha_and_beta_without_the_method() -> None:
@@ -152,7 +152,7 @@ def test_two_models_are_told_apart_without_colour() -> None:
     assert len({patch.get_hatch() for patch in outlines}) == 2
     assert len({patch.get_linestyle() for patch in outlines}) == 2
     colours = [to_hex(line.get_color()).upper() for line in axes.lines]
-    assert colours == [look_of("original").colour, look_of("REINFORCE").colour]
+    assert colours == [style_of("original").colour, style_of("REINFORCE").colour]
 
 
 def test_the_lines_of_losses_stay_below_the_top_of_the_axes() -> None:

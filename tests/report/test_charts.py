@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from a3lib.plots import look_of
+from a3lib.plots import style_of
 from a3lib.report.charts import Chart, Line, as_values, axes_of, drawn, scaled, smooth, y_ticks
 
 
 def chart_of(*values: float | None, **others: object) -> Chart:
     """A chart of one line, from step 1 on."""
-    line = Line("REINFORCE", look_of("REINFORCE"), values)
+    line = Line("REINFORCE", style_of("REINFORCE"), values)
     steps = tuple(range(1, len(values) + 1))
     return Chart("key", "Title", "text", "unit", steps, (line,), **others)  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from a3lib import report
-from a3lib.plots import look_of
+from a3lib.plots import style_of
 from a3lib.profiles import model_names
 from a3lib.results import sample_table
 
@@ -71,5 +71,5 @@ def test_bars_of_rewards_are_seen_in_both_modes() -> None:
 
 def test_lines_are_seen_on_paper() -> None:
     for name in model_names((0.0, 0.003, 0.01, 0.1, 1.0, 3.0), (0.1, 0.25, 0.5)):
-        assert contrast(look_of(name).colour, "#ffffff") >= 2.9, name
+        assert contrast(style_of(name).colour, "#ffffff") >= 2.9, name
     assert re.search(r"\.paper \{ color-scheme: light; \}", STYLES)

@@ -89,8 +89,8 @@ def test_the_curves_are_held_out_losses_over_their_start(study: Path) -> None:
     assert [line.name for line in charts[0].lines] == [*METHODS][:3]
     assert charts[0].steps == (0, 2, 4)
     assert charts[0].lines[0].values == pytest.approx((1.0, 0.5 / 0.7, 0.6 / 0.7))
-    looks = [line.look for line in charts[0].lines]
-    assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == 3
+    styles = [line.style for line in charts[0].lines]
+    assert len({style.colour for style in styles}) == len({style.marker for style in styles}) == 3
 
 
 def test_a_study_without_its_rows_says_so(study: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 from bs4 import BeautifulSoup
 
-from a3lib.plots import look_of, method_look
+from a3lib.plots import method_style, style_of
 from a3lib.profiles import model_names
 from a3lib.results.sample_table import reward_colour
 from a3lib.results.samples import ModelSamples, Samples
@@ -61,9 +61,9 @@ def test_a_study_s_methods_look_as_in_its_figures() -> None:
     page = BeautifulSoup(samples_table(Samples(("a",), models))._repr_html_(), "html.parser")
     colours = [line["stroke"] for line in page.select("path[stroke]")]
     assert colours == [
-        *(method_look(name).colour for name in names[:2]),
-        look_of("KL, alpha = 0.1").colour,
-        look_of("original").colour,
+        *(method_style(name).colour for name in names[:2]),
+        style_of("KL, alpha = 0.1").colour,
+        style_of("original").colour,
     ]
 
 

@@ -1,9 +1,9 @@
-"""Texts and looks as they stand in HTML."""
+"""Texts and styles as they stand in HTML."""
 
 import math
 from pathlib import Path
 
-from a3lib.plots import Look, look_of
+from a3lib.plots import ModelStyle, style_of
 from a3lib.profiles import model_names
 from a3lib.results.templates import DASHES, dashes, decimals, marker_path, render
 
@@ -20,19 +20,19 @@ def test_a_template_escapes_and_cleans_what_it_is_given(tmp_path: Path) -> None:
 
 
 def test_line_styles_are_lengths_of_dashes() -> None:
-    assert dashes(Look("#000000", "-", "o")) == "none"
-    assert dashes(Look("#000000", "--", "o")) == DASHES["--"]
-    assert dashes(Look("#000000", (0, (6, 1.5)), "o")) == "9 2.25"
+    assert dashes(ModelStyle("#000000", "-", "o")) == "none"
+    assert dashes(ModelStyle("#000000", "--", "o")) == DASHES["--"]
+    assert dashes(ModelStyle("#000000", (0, (6, 1.5)), "o")) == "9 2.25"
 
 
 def test_markers_are_paths_around_the_origin() -> None:
-    square = marker_path(Look("#000000", "-", "s"))
+    square = marker_path(ModelStyle("#000000", "-", "s"))
     corners = [tuple(map(float, pair.split())) for pair in square.strip("MZ").split("L")]
     assert sorted(corners) == [(-4.8, -4.8), (-4.8, 4.8), (4.8, -4.8), (4.8, 4.8)]
-    up, down = (marker_path(Look("#000000", "-", marker)) for marker in "^v")
+    up, down = (marker_path(ModelStyle("#000000", "-", marker)) for marker in "^v")
     tops = [tuple(map(float, pair.split())) for pair in up.strip("MZ").split("L")]
     assert min(tops, key=lambda corner: corner[1])[0] == 0 and up != down
-    looks = [look_of(name) for name in model_names((0.0, 0.003, 0.1, 3.0), (0.1, 0.25, 0.5))]
-    paths = {marker_path(look) for look in looks}
-    assert len(paths) == len({look.marker for look in looks})
+    styles = [style_of(name) for name in model_names((0.0, 0.003, 0.1, 3.0), (0.1, 0.25, 0.5))]
+    paths = {marker_path(style) for style in styles}
+    assert len(paths) == len({style.marker for style in styles})
     assert all(path.startswith("M") and path.endswith("Z") for path in paths)

@@ -1,4 +1,4 @@
-"""The study's figures: what is drawn, the axes' names and units, and each method's look."""
+"""The study's figures: what is drawn, the axes' names and units, and each method's style."""
 
 import math
 
@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 
-from a3lib.plots import look_of
-from a3lib.plots.styles import method_look, method_looks
+from a3lib.plots import style_of
+from a3lib.plots.styles import method_style, method_styles
 from a3lib.study.analysis import Estimate, make_curves, point_intervals
 from a3lib.study.figures import divergence_scores, frontier, reach, training_curves
 from a3lib.study.methods import DIVERGENCE_NAMES, METHODS
@@ -193,7 +193,7 @@ def test_training_curves_draw_each_method_at_its_best_beta(study: pd.DataFrame) 
                 assert line.get_alpha() < 0.5
             mean = [math.fsum(part) / 3 for part in zip(*losses, strict=True)]
             assert list(lines[3].get_ydata()) == pytest.approx(mean)
-            # The dot is where the mean is lowest, at the second look.
+            # The dot is where the mean is lowest, at the second evaluation.
             dot = lines[4]
             assert list(dot.get_xdata()) == [2] and list(dot.get_ydata()) == pytest.approx(
                 mean[1:2]
@@ -245,9 +245,13 @@ def test_divergence_scores_draw_each_score_over_the_log_ratio() -> None:
 
 def test_the_same_divergence_has_one_colour_and_each_link_its_own_line_and_marker() -> None:
     for divergence in DIVERGENCE_NAMES:
-        looks = [method_look(f"{link}-{divergence}") for link in ("sigmoid", "hinge", "ipo")]
-        assert len({look.colour for look in looks}) == 1
-        assert len({look.style for look in looks}) == len({look.marker for look in looks}) == 3
+        styles = [method_style(f"{link}-{divergence}") for link in ("sigmoid", "hinge", "ipo")]
+        assert len({style.colour for style in styles}) == 1
+        assert (
+            len({style.linestyle for style in styles})
+            == len({style.marker for style in styles})
+            == 3
+        )
 
 
 def test_a_divergences_score_has_the_colour_of_its_methods() -> None:
@@ -260,7 +264,7 @@ def test_a_divergences_score_has_the_colour_of_its_methods() -> None:
     axes = divergence_scores([0.0, 1.0], {name: [0.0, 1.0] for name in names}).axes[0]
     drawn = {line.get_label(): to_hex(line.get_color()).upper() for line in axes.lines}
     for name, divergence in names.items():
-        assert drawn[name] == method_look(f"sigmoid-{divergence}").colour
+        assert drawn[name] == method_style(f"sigmoid-{divergence}").colour
 
 
 def test_a_methods_colour_does_not_depend_on_what_stands_beside_it(study: pd.DataFrame) -> None:
@@ -270,7 +274,7 @@ def test_a_methods_colour_does_not_depend_on_what_stands_beside_it(study: pd.Dat
         bars = {
             c.lines[0].get_color() for c in figure.axes[-1].containers if c.get_label() == "slic"
         }
-        assert bars == {method_look("slic").colour}
+        assert bars == {method_style("slic").colour}
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
@@ -280,26 +284,26 @@ def test_the_methods_of_a_panel_are_told_apart(sight: str) -> None:
     ]
     panels.append(["sigmoid-reverse_kl", *(name for name in METHODS if "-" not in name)])
     for panel in panels:
-        looks = method_looks(panel)
-        assert looks == {name: method_look(name) for name in panel}
-        assert least_difference([look.colour for look in looks.values()], sight) > 9
-        assert len({look.style for look in looks.values()}) == len(panel)
-        assert len({look.marker for look in looks.values()}) == len(panel)
-        assert min(contrast_on_white(look.colour) for look in looks.values()) >= 3
+        styles = method_styles(panel)
+        assert styles == {name: method_style(name) for name in panel}
+        assert least_difference([style.colour for style in styles.values()], sight) > 9
+        assert len({style.linestyle for style in styles.values()}) == len(panel)
+        assert len({style.marker for style in styles.values()}) == len(panel)
+        assert min(contrast_on_white(style.colour) for style in styles.values()) >= 3
 
 
 def test_a_method_that_is_not_in_the_table_has_a_look() -> None:
-    assert method_look("new") == look_of("new")
-    assert method_look("sigmoid-alpha_0.9") != method_look("sigmoid-alpha_0.7")
+    assert method_style("new") == style_of("new")
+    assert method_style("sigmoid-alpha_0.9") != method_style("sigmoid-alpha_0.7")
     # Beyond forward KL there is no other divergence.
-    assert method_look("sigmoid-alpha_2") == method_look("sigmoid-forward_kl")
+    assert method_style("sigmoid-alpha_2") == method_style("sigmoid-forward_kl")
 
 
 @pytest.mark.parametrize("name", ["alpha .", "alpha 1.2.3", "KL, alpha = .", "", "\ud800", "SFT"])
 def test_every_name_has_a_look(name: str) -> None:
     """A report shows whatever is in its files."""
-    assert method_look(name) == method_look(name)
-    assert method_look("SFT") == look_of("original") != method_look("ipo")
+    assert method_style(name) == method_style(name)
+    assert method_style("SFT") == style_of("original") != method_style("ipo")
 
 
 def test_a_small_kl_is_drawn_on_a_line_with_plain_numbers(study: pd.DataFrame) -> None:
@@ -327,7 +331,7 @@ def test_a_held_out_loss_that_is_nan_is_not_the_lowest(study: pd.DataFrame) -> N
     for index in frame[frame["method"] == "ipo"].index:
         frame.at[index, "held_out_losses"] = [2.0, 1.0, math.nan]
     figure = training_curves(frame, dict.fromkeys(KEPT, 0.1))
-    colour = method_look("ipo").colour
+    colour = method_style("ipo").colour
     (dot,) = [
         line
         for line in figure.axes[1].lines
