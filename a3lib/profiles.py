@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -31,19 +31,78 @@ DEBUG_ROWS = 64
 
 
 # What the models of a run are called, in tables, figures and files.
-ORIGINAL, REINFORCE = "original", "REINFORCE"
+ORIGINAL, REINFORCE, KL, DPO = "original", "REINFORCE", "KL", "DPO"
+# The hyper-parameter that tells the models of a family apart; the other families are one model.
+FAMILY_PARAMETERS = {KL: "alpha", DPO: "beta"}
 # The study's policy before it learns from preferences.
 SFT_NAME = "SFT"
 
 
+class RunModel(NamedTuple):
+    """A model of a run: its family, and the alpha or beta that it was trained with, if any."""
+
+    family: str
+    value: float = 0.0
+
+    @property
+    def short_name(self) -> str:
+        """Its name among models of its own family, such as "alpha = 0.1"."""
+        parameter = FAMILY_PARAMETERS.get(self.family)
+        return f"{parameter} = {self.value:g}" if parameter else self.family
+
+    @property
+    def name(self) -> str:
+        """Its name in tables, figures and files, such as "KL, alpha = 0.1"."""
+        in_family = self.family in FAMILY_PARAMETERS
+        return f"{self.family}, {self.short_name}" if in_family else self.family
+
+
+class StudyMethod(NamedTuple):
+    """A method of the study whose name spells its loss: a link, and a divergence with its alpha."""
+
+    link: str
+    divergence: str
+    alpha: float | None = None
+
+
 def kl_name(alpha: float) -> str:
     """Return the name of the policy that was trained with this weight of the KL penalty."""
-    return f"KL, alpha = {alpha:g}"
+    return RunModel(KL, alpha).name
 
 
 def dpo_name(beta: float) -> str:
     """Return the name of the policy that was trained with DPO at this beta."""
-    return f"DPO, beta = {beta:g}"
+    return RunModel(DPO, beta).name
+
+
+def model_of(name: str) -> RunModel | None:
+    """Return the model of a run that has this name, or None for any other text.
+
+    Figures and files know models by name, and an alpha or beta may be any number; so it is read
+    from the name, here and nowhere else. What `RunModel.name` would write otherwise is no name.
+    """
+    family, _, parameter = name.partition(", ")
+    if family in (ORIGINAL, REINFORCE):
+        model = RunModel(family)
+    else:
+        try:
+            model = RunModel(family, float(parameter.rpartition(" = ")[2]))
+        except ValueError:
+            return None
+    return model if model.name == name and 0 <= model.value < math.inf else None
+
+
+def study_method_of(name: str) -> StudyMethod:
+    """Return the link, divergence and alpha that a name spells, such as sigmoid-alpha_0.5.
+
+    Whether they exist is not looked up: the divergence of "rso" is "".
+
+    Raises ValueError where alpha is not a number.
+    """
+    link, _, divergence = name.partition("-")
+    if divergence.startswith("alpha_"):
+        return StudyMethod(link, "alpha", float(divergence.removeprefix("alpha_")))
+    return StudyMethod(link, divergence)
 
 
 @dataclass(frozen=True)

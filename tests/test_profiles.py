@@ -15,8 +15,12 @@ from a3lib.profiles import (
     PROFILES,
     SETTINGS_VARIABLE,
     Profile,
+    RunModel,
     SamplingConfig,
+    StudyMethod,
     get_profile,
+    model_of,
+    study_method_of,
 )
 
 LIMITS = ("limit_train", "limit_test", "limit_train_pairs", "limit_test_pairs")
@@ -235,3 +239,60 @@ def test_sampling_is_pure_unless_told() -> None:
 def test_a_temperature_that_is_not_above_zero_is_refused(temperature: float) -> None:
     with refused(f"temperature is {temperature}", "give a number above 0"):
         SamplingConfig(temperature)
+
+
+@pytest.mark.parametrize(
+    ("family", "value", "short_name", "name"),
+    [
+        ("original", 0.0, "original", "original"),
+        ("REINFORCE", 0.0, "REINFORCE", "REINFORCE"),
+        ("KL", 0.0, "alpha = 0", "KL, alpha = 0"),
+        ("KL", 0.003, "alpha = 0.003", "KL, alpha = 0.003"),
+        ("DPO", 0.25, "beta = 0.25", "DPO, beta = 0.25"),
+        ("DPO", 1e12, "beta = 1e+12", "DPO, beta = 1e+12"),
+    ],
+)
+def test_a_model_is_known_by_its_name(
+    family: str, value: float, short_name: str, name: str
+) -> None:
+    model = RunModel(family, value)
+    assert (model.short_name, model.name) == (short_name, name)
+    assert model_of(name) == model
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "KL",
+        "DPO",
+        "SFT",
+        "alpha = 0.1",
+        "original, alpha = 0.1",
+        "REINFORCE, 1",
+        "KL, alpha = x",
+        "KL, alpha = ",
+        "KL, 0.1",
+        "KL, beta = 0.1",
+        "DPO, alpha = 0.1",
+        "KL, alpha = 0.10",
+        "KL, alpha = .1",
+        "KL, alpha = 1e12",
+        "KL, alpha = 0.1 ",
+        "DPO, beta = -1",
+        "KL, alpha = inf",
+        "KL, alpha = nan",
+        "kl, alpha = 0.1",
+        "x, 5",
+    ],
+)
+def test_what_is_no_models_name_is_no_model(name: str) -> None:
+    assert model_of(name) is None
+
+
+def test_a_methods_name_spells_its_link_its_divergence_and_its_alpha() -> None:
+    assert study_method_of("sigmoid-reverse_kl") == StudyMethod("sigmoid", "reverse_kl", None)
+    assert study_method_of("hinge-alpha_0.25") == StudyMethod("hinge", "alpha", 0.25)
+    assert study_method_of("rso") == StudyMethod("rso", "", None)
+    with pytest.raises(ValueError, match="half"):
+        study_method_of("sigmoid-alpha_half")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from a3lib.plots.common import GREY, REWARD_AXIS, REWARD_MARKS, draw_mark
 from a3lib.plots.labels import Point, label_points
 from a3lib.plots.styles import ModelStyle, styles_for
+from a3lib.profiles import FAMILY_PARAMETERS, model_of
 
 # The axis begins here, or below the lowest reward.
 LOWEST_REWARD = 0.4
@@ -68,8 +69,9 @@ def reward_over_naturalness(results: Sequence[Result]) -> Figure:
     names = [result.name for result in results]
     styles = styles_for(names)
     lines = []
-    for method in ("KL", "DPO"):
-        members = [p for p, name in zip(points, names) if name.startswith(f"{method}, ")]
+    models = [model_of(name) for name in names]
+    for family in FAMILY_PARAMETERS:
+        members = [p for p, model in zip(points, models) if model and model.family == family]
         lines += [*pairwise(members)]
         axes.plot(*np.reshape(members, (-1, 2)).T, color="0.75", linewidth=1, zorder=1)
     for height, label in REWARD_MARKS.items():

@@ -1,13 +1,23 @@
 """Which colour, line style and marker a model or method has: the same in every figure and table."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 import numpy as np
 
-from a3lib.profiles import ORIGINAL, REINFORCE, SFT_NAME, dpo_name, kl_name
+from a3lib.profiles import (
+    DPO,
+    KL,
+    ORIGINAL,
+    REINFORCE,
+    SFT_NAME,
+    RunModel,
+    StudyMethod,
+    model_of,
+    study_method_of,
+)
 
 LineStyle = str | tuple[int, tuple[float, ...]]
 Item = TypeVar("Item")
@@ -92,32 +102,28 @@ def family_style(colours: Sequence[str], markers: Sequence[str], where: float) -
     return ModelStyle(blend(colours, where), LINE_STYLES[number], markers[number])
 
 
-def model_style(name: str) -> ModelStyle | None:
-    """Return the style of one of the models of `profiles.model_names`, or None for another name."""
-    fixed = {ORIGINAL: ORIGINAL_STYLE, REINFORCE: REINFORCE_STYLE}
-    found = re.search(r"= ([0-9][0-9.e+-]*)$", name)
-    if name in fixed or not found:
-        return fixed.get(name)
-    try:
-        value = float(found[1])
-    except ValueError:
-        return None
-    if name == kl_name(value):
-        return family_style(KL_COLOURS, KL_MARKERS, place(value, KL_MIDDLE, KL_POWER))
-    if name == dpo_name(value):
-        return family_style(DPO_COLOURS, DPO_MARKERS, place(value, DPO_MIDDLE, DPO_POWER))
-    return None
+def model_style(model: RunModel) -> ModelStyle:
+    """Return the style of a run's model: by its alpha or beta along its family's scale."""
+    if model.family == KL:
+        return family_style(KL_COLOURS, KL_MARKERS, place(model.value, KL_MIDDLE, KL_POWER))
+    if model.family == DPO:
+        return family_style(DPO_COLOURS, DPO_MARKERS, place(model.value, DPO_MIDDLE, DPO_POWER))
+    return {ORIGINAL: ORIGINAL_STYLE, REINFORCE: REINFORCE_STYLE}[model.family]
+
+
+def palette_style(name: str) -> ModelStyle:
+    """Return a style with one of `COLOURS` that depends on the name alone."""
+    number = crc32(name.encode("utf-8", "surrogatepass"))
+    return ModelStyle(COLOURS[number % 6], LINE_STYLES[number % 6], MARKERS[number % 6])
 
 
 def style_of(name: str) -> ModelStyle:
-    """Return the style of a model by its name in `profiles.model_names`, whatever stands beside it.
+    """Return the style of a run's model by its name, whatever stands beside it.
 
-    KL policies go by alpha and DPO policies by beta along a scale of their own. A name that is no
-    model's has one of `COLOURS` that depends on the name alone.
+    A name that is no model's has one of the palette.
     """
-    number = crc32(name.encode("utf-8", "surrogatepass"))
-    other = ModelStyle(COLOURS[number % 6], LINE_STYLES[number % 6], MARKERS[number % 6])
-    return model_style(name) or other
+    model = model_of(name)
+    return model_style(model) if model else palette_style(name)
 
 
 def first_free(wanted: Item, choices: Iterable[Item], taken: Collection[Item]) -> Item:
@@ -149,7 +155,7 @@ def styles_for(names: Iterable[str]) -> dict[str, ModelStyle]:
     styles: dict[str, ModelStyle] = {}
     for name in names:
         style = style_of(name)
-        if model_style(name) is None:
+        if model_of(name) is None:
             taken = [other.colour for other in styles.values()]
             style = style._replace(colour=first_free(style.colour, COLOURS, taken))
         styles[name] = style
@@ -172,33 +178,38 @@ def groups_of(methods: Sequence[str]) -> dict[str, list[str]]:
     return groups
 
 
-def divergence_place(name: str) -> float | None:
-    """Return where a divergence stands from reverse KL (0) to forward KL (1), by its name."""
-    alpha = re.search(r"alpha[^0-9]*([0-9]+(?:\.[0-9]+)?)", name)
-    if alpha:
-        return min(1.0, float(alpha[1]))
-    return next((place for end, place in ENDS.items() if end in name), None)
+def divergence_place(divergence: str, alpha: float | None) -> float | None:
+    """Return where a divergence is from reverse KL (0) to forward KL (1), or None if nowhere."""
+    if divergence == "alpha" and alpha is not None and alpha >= 0:
+        return min(1.0, alpha)
+    return ENDS.get(divergence)
 
 
-def method_style(name: str) -> ModelStyle:
-    """Return the style of a method of the study, of a divergence, or of a run's model, by its name.
+def divergence_style(method: StudyMethod) -> ModelStyle | None:
+    """Return the style of a link with a divergence, or None where there is no such divergence.
 
-    A divergence has one colour under every link; its line and marker differ between links. The
-    policy before training, "SFT", looks like a run's original model.
+    A divergence has one colour under every link; its line and marker differ between links.
     """
-    known = OTHER_STYLES.get(name) or model_style(ORIGINAL if name == SFT_NAME else name)
-    if known is not None:
-        return known
-    written = re.sub("[ -]", "_", name.lower())
-    where = divergence_place(written)
-    if JENSEN_SHANNON in written:
+    where = divergence_place(method.divergence, method.alpha)
+    if method.divergence == JENSEN_SHANNON:
         colour, number = JENSEN_SHANNON_COLOUR, 5
     elif where is not None:
         colour, number = blend(DIVERGENCE_COLOURS, where), round(4 * where)
     else:
-        return style_of(name)
-    number = (number + LINK_SHIFTS.get(name.partition("-")[0], 0)) % len(LINE_STYLES)
+        return None
+    number = (number + LINK_SHIFTS.get(method.link, 0)) % len(LINE_STYLES)
     return ModelStyle(colour, LINE_STYLES[number], MARKERS[number])
+
+
+def method_style(name: str) -> ModelStyle:
+    """Return the style of a method of the study, or of a run's model, by its name.
+
+    The policy before training, "SFT", looks like a run's original model.
+    """
+    style = OTHER_STYLES.get(name)
+    with suppress(ValueError):
+        style = style or divergence_style(study_method_of(name))
+    return style or style_of(ORIGINAL if name == SFT_NAME else name)
 
 
 def method_styles(names: Iterable[str]) -> dict[str, ModelStyle]:
@@ -208,4 +219,5 @@ def method_styles(names: Iterable[str]) -> dict[str, ModelStyle]:
 
 def short_name(name: str) -> str:
     """Return a model's name for a legend in which all models are of one family."""
-    return name.removeprefix("KL, ").removeprefix("DPO, ")
+    model = model_of(name)
+    return model.short_name if model else name

@@ -18,9 +18,16 @@ from a3lib.plots.common import (
     moving_average,
     plain_ticks,
 )
-from a3lib.plots.styles import ModelStyle, groups_of, method_styles
+from a3lib.plots.styles import (
+    ModelStyle,
+    distinct_styles,
+    groups_of,
+    method_style,
+    method_styles,
+)
 from a3lib.profiles import SFT_NAME
 from a3lib.study.analysis import SFT, Curves, Estimate, methods_of, point_intervals
+from a3lib.study.methods import DIVERGENCE_LABELS
 
 NO_METHODS: dict[str, list[str]] = {"no methods": []}
 
@@ -33,9 +40,11 @@ AXES_NAMES = {"entropy": "predictive entropy, nats per token", "kl": "KL to SFT,
 
 
 def divergence_scores(ratios: Sequence[float], scores: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw each divergence's score over the log-ratio, by name."""
+    """Draw each divergence's score over the log-ratio, by its label in `DIVERGENCE_LABELS`."""
     figure, axes = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-    for name, style in method_styles(scores).items():
+    methods = {label: f"sigmoid-{name}" for name, label in DIVERGENCE_LABELS.items()}
+    styles = {label: method_style(methods.get(label, label)) for label in scores}
+    for name, style in distinct_styles(styles).items():
         axes.plot(
             ratios,
             scores[name],

@@ -6,12 +6,20 @@ from torch import Tensor
 
 from a3lib.errors import InputError
 from a3lib.losses import check_preference, initial_slope, preference_loss, slic_loss
+from a3lib.profiles import study_method_of
 
 # The divergences in the order in which theory expects them to keep entropy, the least first:
 # alpha goes from reverse KL (0) to forward KL (1). Jensen-Shannon is not on that line.
 ALPHAS = (0.3, 0.5, 0.7)
 ORDERED_DIVERGENCES = ("reverse_kl", *(f"alpha_{alpha}" for alpha in ALPHAS), "forward_kl")
 DIVERGENCE_NAMES = (*ORDERED_DIVERGENCES, "jensen_shannon")
+# What they are called in a figure of the divergences alone.
+DIVERGENCE_LABELS = {
+    "reverse_kl": "reverse KL (DPO)",
+    **{f"alpha_{alpha}": f"alpha = {alpha}" for alpha in ALPHAS},
+    "forward_kl": "forward KL",
+    "jensen_shannon": "Jensen-Shannon",
+}
 
 
 @dataclass(frozen=True)
@@ -67,18 +75,16 @@ class Method:
         )
 
 
-def divergence_method(link: str, name: str) -> Method:
-    """Return the method of a link and a divergence, "alpha_0.5" being alpha at 0.5."""
-    if name.startswith("alpha_"):
-        return Method(f"{link}-{name}", link, "alpha", float(name.removeprefix("alpha_")))
-    return Method(f"{link}-{name}", link, name)
+def spelled_method(name: str) -> Method:
+    """Return the method whose name spells its link and divergence, such as sigmoid-alpha_0.5."""
+    return Method(name, *study_method_of(name))
 
 
 METHODS = {
     method.name: method
     for method in (
-        *(divergence_method("sigmoid", name) for name in DIVERGENCE_NAMES),
-        *(divergence_method("hinge", name) for name in DIVERGENCE_NAMES),
+        *(spelled_method(f"sigmoid-{divergence}") for divergence in DIVERGENCE_NAMES),
+        *(spelled_method(f"hinge-{divergence}") for divergence in DIVERGENCE_NAMES),
         Method("ipo", "ipo"),
         Method("slic", "slic"),
         Method("rrhf", "rrhf"),
@@ -95,10 +101,9 @@ def find_method(name: str) -> Method:
     """
     if name in METHODS:
         return METHODS[name]
-    link, _, divergence = name.partition("-")
     try:
-        method = divergence_method(link, divergence)
-        check_preference(1.0, link, method.divergence, method.alpha, label_smoothing=0.0)
+        method = spelled_method(name)
+        check_preference(1.0, method.loss, method.divergence, method.alpha, label_smoothing=0.0)
     except ValueError as error:
         raise InputError(
             f"There is no method {name!r} ({error}) Take some of {', '.join(METHODS)}."

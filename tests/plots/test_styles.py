@@ -8,8 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from a3lib.plots import COLOURS, style_of
-from a3lib.plots.styles import short_name, styles_for
-from a3lib.profiles import ORIGINAL, PROFILES, REINFORCE, dpo_name, kl_name, model_names
+from a3lib.plots.styles import (
+    DPO_COLOURS,
+    KL_COLOURS,
+    KL_MARKERS,
+    model_style,
+    short_name,
+    styles_for,
+)
+from a3lib.profiles import (
+    DPO,
+    KL,
+    ORIGINAL,
+    PROFILES,
+    REINFORCE,
+    RunModel,
+    dpo_name,
+    kl_name,
+    model_names,
+)
 
 DEFAULTS = {(profile.alphas, profile.betas) for profile in PROFILES.values()}
 NUMBERS = st.floats(0, allow_nan=False, allow_infinity=False)
@@ -70,6 +87,17 @@ def test_what_is_no_models_name_has_a_colour_of_the_palette() -> None:
         assert style_of(name).colour in COLOURS
         assert style_of(name) == style_of(name)
     assert len({style_of(name) for name in "abcdefgh"}) > 3
+
+
+def test_a_models_style_comes_from_its_family_and_its_value() -> None:
+    for family, name_of in ((KL, kl_name), (DPO, dpo_name)):
+        for value in (0.0, 0.1, 0.25, 1e9):
+            assert model_style(RunModel(family, value)) == style_of(name_of(value))
+    first, second = (model_style(RunModel(KL, value)) for value in (0.0, 3.0))
+    assert (first.colour, first.marker) == (KL_COLOURS[0], KL_MARKERS[0])
+    assert second.marker == KL_MARKERS[-1]
+    assert model_style(RunModel(DPO, 0.0)).colour == DPO_COLOURS[0]
+    assert model_style(RunModel(REINFORCE)) == style_of("REINFORCE") != style_of("original")
 
 
 @pytest.mark.parametrize("sight", SIGHTS)

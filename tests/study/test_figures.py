@@ -295,6 +295,7 @@ def test_the_methods_of_a_panel_are_told_apart(sight: str) -> None:
 def test_a_method_that_is_not_in_the_table_has_a_look() -> None:
     assert method_style("new") == style_of("new")
     assert method_style("sigmoid-alpha_0.9") != method_style("sigmoid-alpha_0.7")
+    assert method_style("sigmoid-alpha_1e-3").marker == method_style("sigmoid-reverse_kl").marker
     # Beyond forward KL there is no other divergence.
     assert method_style("sigmoid-alpha_2") == method_style("sigmoid-forward_kl")
 
