@@ -10,8 +10,8 @@ from torch import Tensor
 DIVERGENCES = ("reverse_kl", "forward_kl", "jensen_shannon", "alpha")
 LINKS = ("sigmoid", "hinge", "ipo")
 
-# Where exp(x) is exact; outside it goes on as the line that touches it. Above, exp overflows and
-# its gradient drowns every other pair; below, it underflows and a gradient of exactly 0 comes out.
+# Where exp(x) is exact; outside it continues as its tangent. Above, exp would overflow and its
+# gradient drown every other pair; below, it would underflow to a gradient of exactly 0.
 HIGHEST_EXPONENT = 5.0
 LOWEST_EXPONENT = -40.0
 
@@ -133,7 +133,7 @@ def initial_slope(divergence: str) -> float:
 
 
 def beyond_threshold(log_ratio: Tensor, divergence: str, alpha: float | None = None) -> Tensor:
-    """Say of each log-ratio whether its score grows as the line and no more as exp: bool.
+    """Return whether each log-ratio's score grows as the tangent, no longer as exp: bool.
 
     log_ratio of any shape, in nats; the result has the same shape.
     Always False for reverse KL and Jensen-Shannon, whose scores have no growing exponential.
@@ -156,7 +156,7 @@ def check_preference(
     check_divergence(divergence, alpha)
     if link == "ipo" and divergence != "reverse_kl":
         raise ValueError(
-            f"The link ipo with the divergence {divergence} means nothing, it is defined on "
+            f"The link ipo with the divergence {divergence} means nothing: it is defined on "
             "log-ratios; take reverse_kl or another link."
         )
     if not 0 <= label_smoothing < 0.5:
@@ -266,7 +266,7 @@ def rrhf_loss(
     check_target_weight(target_weight)
     lengths = lengths.to(log_probs.dtype)
     scores = log_probs / lengths**length_exponent
-    # [b, i, j]: candidate j is better than i, and how far i is ahead of it all the same.
+    # [b, i, j]: whether candidate j is better than i, and by how much i is ahead of it regardless.
     better = rewards[:, None, :] > rewards[:, :, None]
     ahead = (scores[:, :, None] - scores[:, None, :]).clamp(min=0) * better
     ranking = ahead.sum(dim=(1, 2)) / better.sum(dim=(1, 2)).clamp(min=1)

@@ -13,12 +13,12 @@ NGRAM = 4
 def natural_ngrams(text: str, seed: str = "") -> tuple[int, int]:
     """Count a text's word 4-grams that the grammar can produce, and all of them.
 
-    Only 4-grams that reach beyond `seed`, the part of the text that was given, are counted. The
+    Only 4-grams that reach beyond `seed`, the beginning that was not sampled, are counted. The
     last word may be cut off, as it is when sampling ends at a number of tokens.
     """
     words = split_words(text)
-    given = len(split_words(seed)) if text.startswith(seed) else 0
-    ends = range(max(NGRAM, given + 1), len(words) + 1)
+    seed_words = len(split_words(seed)) if text.startswith(seed) else 0
+    ends = range(max(NGRAM, seed_words + 1), len(words) + 1)
     produced = sum(is_producible(tuple(words[e - NGRAM : e]), e == len(words)) for e in ends)
     return produced, len(ends)
 
@@ -26,8 +26,8 @@ def natural_ngrams(text: str, seed: str = "") -> tuple[int, int]:
 def naturalness(texts: list[str], seeds: list[str] | None = None) -> float:
     """Return the share of the texts' word 4-grams that the grammar can produce, in [0, 1].
 
-    With `seeds`, the beginnings that the texts were given, only 4-grams with a word of the
-    continuation in them count, so the prompt cannot hide what the policy wrote. Texts with no
+    With `seeds`, the beginnings of the texts, only 4-grams with a word of the continuation in
+    them count, so that the prompt cannot hide what the policy wrote. Texts with no
     4-gram at all give 0: an empty continuation is not natural.
     """
     counts = [
@@ -51,7 +51,7 @@ def unigram_entropy(completions: Sequence[Sequence[int]], count: int) -> float |
 
 
 def distinct_bigrams(completions: Sequence[Sequence[int]], count: int) -> float | None:
-    """Return distinct-2: the share of the first `count` token bigrams that are different ones.
+    """Return distinct-2: the number of different bigrams among the first `count`, over `count`.
 
     No bigram reaches from one completion into the next. None if there are fewer than `count`.
     """

@@ -37,9 +37,9 @@ def tournament_pairs(rewards: Tensor, pairing: str = "first_round") -> Tensor:
 
     rewards (P, K); neighbours meet, (0, 1), (2, 3) and so on. "first_round" keeps all these pairs,
     "final" lets the winners meet until two are left and keeps that pair. A tie makes no pair; in
-    a round before the final the first of two equals goes on. A pair's numbers index
+    a round before the final the first of two equals advances. A pair's numbers index
     `rewards.flatten()`, so candidate k of prompt p is p * K + k. At most P * K / 2 pairs
-    (first_round) or P (final); what is missing was tied.
+    (first_round) or P (final); the missing ones are ties.
 
     Raises ValueError for another pairing, an odd number of candidates or a reward that is NaN.
     """
@@ -66,9 +66,9 @@ def rejection_sample(
 
     rewards (K,) of candidates drawn from a policy. Each round accepts a remaining candidate with
     probability exp((r - M) / beta), M being the largest remaining reward, so the accepted ones
-    are distributed as policy * exp(r / beta) as long as the first round brings enough. The
+    are distributed as policy * exp(r / beta) as long as the first round accepts enough. The
     candidates come in random order, each is an index of its own (equal texts stay apart), and a
-    round accepts its best for sure, so there are at most n rounds. Source: RSO, arXiv 2309.06657,
+    round always accepts its best, so there are at most n rounds. Source: RSO, arXiv 2309.06657,
     algorithm 1.
 
     Raises ValueError where n is not between 1 and K, beta is not above 0 or a reward is NaN.

@@ -1,4 +1,4 @@
-"""How often what was forecast happened."""
+"""The calibration diagram: how often forecast events happened."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from a3lib.forecasting.scores import FEW_BINS, MANY_BINS, Forecast, calibration_bins
 from a3lib.plots.styles import COLOURS
 
-# From this many forecasts on, narrow groups have enough in them.
+# With this many forecasts, narrow groups have enough in them.
 FORECASTS_FOR_MANY_BINS = 100
-# A marker's area is in proportion to its count; these are the largest's, in square points. Many
-# groups stand so close that larger ones would hide the numbers.
+# A marker's area is proportional to its count; these are the largest markers', in square points.
+# Many groups are so close together that larger markers would hide the numbers.
 LARGEST_OF_FEW, LARGEST_OF_MANY = 400.0, 140.0
 
 

@@ -32,12 +32,12 @@ from a3lib.notebook.widgets import errors_shown_in, full_width, load_widgets, me
 from a3lib.results.run import Run
 from a3lib.results.tables import Table
 
-# What becomes of forecasts and their calibration diagram when they are scored.
+# Receives the forecasts and their calibration diagram when they are scored.
 Keep = Callable[[list[Forecast], Figure], None]
-# A page that was saved, or a notebook that trusts no scripts, shows no form.
+# A saved page, or a notebook that does not run scripts, shows no form.
 WITHOUT_FORM = "If you see no form: "
-# All fields are text: in JupyterLab the arrow keys leave a slider or a list for the next cell, and
-# a slider has no name for a screen reader.
+# All fields are text: in JupyterLab the arrow keys jump from a slider or list to the next cell, and
+# a screen reader finds no name for a slider.
 EXAMPLE = "0.7 or 70%"
 
 
@@ -189,7 +189,7 @@ def make_quiz_form(widgets: ModuleType, quiz: Quiz, file: Path, keep: Keep) -> A
         with errors_shown_in(message):
             answers = [typed_probability(n, field.value) for n, field in enumerate(fields, 1)]
             results.value = score_quiz(quiz, answers, file, keep, scores_html)
-            # Whoever has seen the texts forecasts no more.
+            # Nobody may forecast after seeing the texts.
             for widget in (*fields, finish):
                 widget.disabled = True
             message.value = message_html(f"Your forecasts are kept in {file}.")

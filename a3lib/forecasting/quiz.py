@@ -12,13 +12,13 @@ from a3lib.forecasting.scores import Forecast, cost
 from a3lib.results.samples import Samples, first_samples
 from a3lib.results.tables import Table
 
-# From this reward, P(positive), on the reward model says that a text is positive.
+# Above this reward, P(positive), a text counts as positive.
 POSITIVE = 0.5
 
 
 @dataclass(frozen=True)
 class Quiz:
-    """The prompts that a model went on from; what it wrote is shown after the forecasts only.
+    """The prompts that a model continued; what it wrote is shown only after the forecasts.
 
     A notebook shows the prompts as a numbered list.
     """
@@ -32,7 +32,7 @@ class Quiz:
     def task(self) -> str:
         """What is asked of the person who answers."""
         return (
-            f"How likely is it that {self.model_name} went on from these {len(self.prompts)} "
+            f"How likely is it that {self.model_name} continued these {len(self.prompts)} "
             f"prompts so that the whole text is judged positive (a reward above {POSITIVE})?"
         )
 

@@ -1,6 +1,6 @@
 """Forecasts of whether a model will solve a task: kept in a CSV file, and scored.
 
-A forecast is the probability, said beforehand, that something happens. Scores are means over
+A forecast is the probability, stated beforehand, that something happens. Scores are means over
 questions: the log loss (natural logarithm, so in nats) and the Brier score are least for a
 forecaster who says what they believe (https://doi.org/10.1198/016214506000001437).
 """
@@ -24,9 +24,9 @@ COLUMNS = ("question", "forecast", "outcome")
 OUTCOMES = dict.fromkeys(("1", "1.0", "true", "yes", "right", "correct"), True)
 OUTCOMES |= dict.fromkeys(("0", "0.0", "false", "no", "wrong", "incorrect"), False)
 
-# Who is certain and wrong has an infinite log loss, and one such answer would hide all others. So
-# the log loss takes no probability nearer to 0 or 1 than this: nobody tells one in a thousand from
-# never, and the dearest answer still costs 6.9 nats, as much as ten of 50 %.
+# A forecaster who is certain and wrong has an infinite log loss, which would hide all other
+# answers. So the log loss takes no probability nearer to 0 or 1 than this: nobody can tell one in a
+# thousand from never, and the costliest answer still costs 6.9 nats, as much as ten of 50 %.
 NEAREST_TO_CERTAIN = 0.001
 # The normal distribution's two-sided 95 % point.
 Z = 1.96
@@ -36,7 +36,7 @@ MANY_BINS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Forecast:
-    """A question, the probability that was given to it beforehand, and whether it happened.
+    """A question, the probability that was forecast, and whether it happened.
 
     Raises InputError for a probability that is not from 0 to 1.
     """
@@ -61,13 +61,13 @@ def parse_probability(text: str) -> float:
     """
     number = text.strip().removesuffix("%")
     try:
-        if "_" in number:  # Python's own way to group digits: nobody who writes 0_7 means 7.
+        if "_" in number:  # Python groups digits so, but nobody who writes 0_7 means 7.
             raise ValueError
         value = float(number)
     except ValueError as error:
-        given = f"is {text.strip()!r}" if text.strip() else "is missing"
+        problem = f"is {text.strip()!r}" if text.strip() else "is missing"
         raise InputError(
-            f"The forecast {given}; give a number from 0 to 1, or a percentage such as 70%."
+            f"The forecast {problem}; give a number from 0 to 1, or a percentage such as 70%."
         ) from error
     probability = value / 100 if text.strip().endswith("%") else value
     return Forecast("", probability, False).probability
@@ -77,8 +77,8 @@ def parse_outcome(text: str) -> bool:
     """Return the outcome that a text such as 1, yes or wrong says; raises InputError otherwise."""
     outcome = OUTCOMES.get(text.strip().casefold())
     if outcome is None:
-        given = f"is {text.strip()!r}" if text.strip() else "is missing"
-        raise InputError(f"The outcome {given}; give 1 where it happened and 0 where it did not.")
+        problem = f"is {text.strip()!r}" if text.strip() else "is missing"
+        raise InputError(f"The outcome {problem}; give 1 where it happened and 0 where it did not.")
     return outcome
 
 
@@ -105,8 +105,8 @@ def read_forecasts(file: str | Path) -> list[Forecast]:
     frame.columns = pd.Index([str(column).strip().casefold() for column in frame.columns])
     for column in COLUMNS:
         if list(frame.columns).count(column) != 1:
-            found = ", ".join(map(repr, frame.columns[:6]))
-            raise InputError(f"{name} has not one column {column!r} (it has {found}); {remedy}.")
+            columns = ", ".join(map(repr, frame.columns[:6]))
+            raise InputError(f"{name} has not one column {column!r} (it has {columns}); {remedy}.")
     rows = frame[list(COLUMNS)].itertuples(index=False)
     # Row 1 is the header, as in a spreadsheet.
     forecasts = [
@@ -144,9 +144,9 @@ def write_forecasts(forecasts: Sequence[Forecast], file: str | Path) -> Path:
 
 
 def cost(forecast: Forecast) -> float:
-    """Return what an answer adds to the log loss, in nats: -ln of what its outcome was given."""
-    given = forecast.probability if forecast.outcome else 1 - forecast.probability
-    return -math.log(min(max(given, NEAREST_TO_CERTAIN), 1 - NEAREST_TO_CERTAIN))
+    """Return what an answer adds to the log loss, in nats: -ln p(outcome)."""
+    probability = forecast.probability if forecast.outcome else 1 - forecast.probability
+    return -math.log(min(max(probability, NEAREST_TO_CERTAIN), 1 - NEAREST_TO_CERTAIN))
 
 
 def correctness(forecast: Forecast) -> float:
@@ -178,7 +178,7 @@ def score(forecasts: Sequence[Forecast]) -> ForecastScores:
 
 
 def costliest(forecasts: Sequence[Forecast], count: int = 5) -> list[Forecast]:
-    """Return the answers that cost most, the dearest first."""
+    """Return the answers that cost most, the costliest first."""
     # The distance orders them as the cost does, and also among those that are held back.
     return sorted(forecasts, key=lambda f: -abs(f.probability - f.outcome))[:count]
 

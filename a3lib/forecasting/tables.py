@@ -14,7 +14,7 @@ from a3lib.forecasting.scores import (
 )
 from a3lib.results.tables import Table, text_table
 
-# With fewer questions chance alone moves the log loss by a tenth of a nat and more.
+# With fewer questions, chance alone moves the log loss by a tenth of a nat or more.
 FEW_QUESTIONS = 30
 
 
@@ -33,7 +33,7 @@ def costliest_table(forecasts: Sequence[Forecast], count: int = 5) -> Table:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a count with its noun, as 1 answer or 2 answers."""
+    """Return a count with its noun, such as "1 answer" or "2 answers"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
@@ -58,7 +58,7 @@ def verdict(scores: ForecastScores) -> str:
 
 
 def scores_table(forecasts: Sequence[Forecast]) -> str:
-    """Return the scores beside those of always answering 50 %, what was counted how, and a verdict.
+    """Return the scores beside those of always answering 50 %, with notes and a verdict.
 
     Raises InputError where there are no forecasts.
     """

@@ -14,9 +14,9 @@ from a3lib.plots.styles import ModelStyle
 from a3lib.util.files import write_at_once
 
 SMOOTHING_STEPS = 10
-# A line of so few steps has a marker at each, a longer one at about so many places.
+# A line of up to this many steps has a marker at each; a longer one has about this many.
 MARKED_PLACES = 8
-# The rewards that the handout names, with what it asks there.
+# The rewards that the handout names, and what it asks of them.
 REWARD_MARKS = {
     0.65: "0.65: a high alpha stays below (Q3.2)",
     0.75: "0.75: goal of REINFORCE (Q2.1)",
@@ -37,9 +37,9 @@ def moving_average(values: Sequence[float], width: int = SMOOTHING_STEPS) -> np.
     counts = np.cumsum([0, *finite])
     ends = np.arange(1, len(array) + 1)
     starts = np.maximum(ends - width, 0)
-    found = counts[ends] - counts[starts]
-    means = (sums[ends] - sums[starts]) / np.maximum(found, 1)
-    return np.where(found > 0, means, np.nan)
+    finite_counts = counts[ends] - counts[starts]
+    means = (sums[ends] - sums[starts]) / np.maximum(finite_counts, 1)
+    return np.where(finite_counts > 0, means, np.nan)
 
 
 def draw_smoothed(
@@ -47,7 +47,7 @@ def draw_smoothed(
 ) -> None:
     """Draw a faint line of the raw values and a strong one of their moving average.
 
-    The more lines were drawn `before` it the thinner it is, so that equal lines are all seen.
+    The more lines were drawn `before` it, the thinner it is, so that none hides an equal one.
     """
     steps = np.arange(1, len(values) + 1)
     axes.plot(steps, values, color=style.colour, alpha=0.3, linewidth=0.8)
@@ -65,7 +65,7 @@ def draw_smoothed(
 
 
 def draw_mark(axes: Axes, height: float, label: str) -> None:
-    """Draw a thin level line with its label right of the axes, where no data can be."""
+    """Draw a thin level line, labelled to the right of the axes, where no data can be."""
     axes.axhline(height, color="0.5", linewidth=0.8, linestyle=(0, (1, 2)), zorder=0.9)
     axes.annotate(
         label,

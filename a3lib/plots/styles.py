@@ -22,8 +22,8 @@ from a3lib.profiles import (
 LineStyle = str | tuple[int, tuple[float, ...]]
 Item = TypeVar("Item")
 
-# For what is no model. Every colour here is dark enough for 3 : 1 on white, which WCAG 2.2 (1.4.11)
-# asks of the lines of a graph; tests/plots/test_styles.py sees them as colour-blind readers do.
+# For names that are no model's. Every colour here is dark enough for 3 : 1 on white, which WCAG 2.2
+# (1.4.11) asks of a graph's lines; tests/plots/test_styles.py sees them as colour-blind readers do.
 COLOURS = ("#0072B2", "#C8761A", "#2B8A3E", "#A0246E", "#858585", "#5B2A9D")
 LINE_STYLES: tuple[LineStyle, ...] = (
     "-",
@@ -76,7 +76,7 @@ OTHER_STYLES = {
     )
 }
 
-# What people read in its place.
+# The method that others are variants of, and the title of a group of such methods.
 PLAIN_DPO = "sigmoid-reverse_kl"
 OTHERS = "other methods"
 
@@ -127,7 +127,7 @@ def style_of(name: str) -> ModelStyle:
 
 
 def first_free(wanted: Item, choices: Iterable[Item], taken: Collection[Item]) -> Item:
-    """Return what is wanted, or where it is taken the first choice that is free, if there is."""
+    """Return the wanted item, or where it is taken the first free choice, if there is one."""
     if wanted not in taken:
         return wanted
     return next((choice for choice in choices if choice not in taken), wanted)

@@ -1,8 +1,8 @@
 """What a study found: each method's curve of reward against entropy, with bootstrap intervals.
 
 A curve starts at the untrained policy, where beta is infinite, and goes through a method's betas to
-the policy that is held back least. Intervals come from drawing seeds and test prompts again, the
-same draws for every method, so that differences between methods are paired.
+the policy that is held back the least. Intervals come from resampling seeds and test prompts, with
+the same draws for every method, so that differences between methods are paired.
 """
 
 import math
@@ -78,7 +78,7 @@ def make_curves(runs: pd.DataFrame, replicates: int = REPLICATES, seed: int = 0)
         "entropy": sums["entropies"] / sums["lengths"],
         "kl": sums["kls"] / sums["lengths"],
     }
-    # Not a mean over prompts: the same under every draw of them, and drawn with the seeds only.
+    # Not a mean over prompts: the same under every draw of prompts, resampled with seeds only.
     for name in ("unigram_entropy", "naturalness"):
         values = runs[name].astype(float).to_numpy()
         figures[name] = np.repeat(values[:, None], replicates + 1, axis=1)
@@ -100,13 +100,13 @@ def at_reward(rewards: np.ndarray, values: np.ndarray, target: float) -> np.ndar
     Rows go from the beta that holds back most to the one that holds back least; between two rows
     the curve is a straight line. NaN where the curve begins above the target or never reaches it.
     """
-    found = np.full(rewards.shape[1], np.nan)
+    crossings = np.full(rewards.shape[1], np.nan)
     begins_below = rewards[0] <= target
     for low, high, start, end in zip(rewards, rewards[1:], values, values[1:]):
-        crosses = begins_below & np.isnan(found) & (low <= target) & (high >= target)
+        crosses = begins_below & np.isnan(crossings) & (low <= target) & (high >= target)
         share = (target - low) / np.where(high > low, high - low, 1.0)
-        found = np.where(crosses, start + share * (end - start), found)
-    return found
+        crossings = np.where(crosses, start + share * (end - start), crossings)
+    return crossings
 
 
 def matched(curves: Curves, method: str, name: str, target: float) -> np.ndarray:
@@ -140,14 +140,14 @@ def matched_table(curves: Curves, target: float, methods: Sequence[str]) -> pd.D
             if name == "reward":
                 continue
             values = matched(curves, method, name, target)
-            found = estimate(over_seeds(values, curves.seed_draws))
+            mean = estimate(over_seeds(values, curves.seed_draws))
             # The others are not means over prompts, so an interval would be too narrow.
-            row[name] = found if name in ("entropy", "kl") else found.value
+            row[name] = mean if name in ("entropy", "kl") else mean.value
             if name == "entropy":
                 row["seeds"] = int(np.isfinite(values[:, 0]).sum())
         rows.append(row)
     frame = pd.DataFrame(rows)
-    order = frame["entropy"].map(lambda found: found.value).sort_values(ascending=False).index
+    order = frame["entropy"].map(lambda entropy: entropy.value).sort_values(ascending=False).index
     return frame.loc[order].reset_index(drop=True)
 
 
@@ -270,10 +270,10 @@ def means_by_beta(finished: pd.DataFrame) -> pd.DataFrame:
 
 def point_intervals(curves: Curves, name: str) -> Mapping[tuple[str, float], Estimate]:
     """Return a figure's mean over seeds with its interval, by method and beta."""
-    found = {}
+    intervals = {}
     for key, group in curves.runs.groupby(["method", "beta"], sort=False):
         values = np.full((len(curves.seeds), curves.seed_draws.shape[0]), np.nan)
         for index, seed in zip(group.index, group["seed"], strict=True):
             values[curves.seeds.index(seed)] = curves.figures[name][index]
-        found[(str(key[0]), float(key[1]))] = estimate(over_seeds(values, curves.seed_draws))
-    return found
+        intervals[(str(key[0]), float(key[1]))] = estimate(over_seeds(values, curves.seed_draws))
+    return intervals

@@ -55,7 +55,7 @@ class Tools(NamedTuple):
 
 
 def policy_source(study: Study, folder: Path) -> str:
-    """Return where the starting policy is: tuned in the study's folder, or as it was given."""
+    """Return where the starting policy is: tuned in the study's folder, or as set."""
     return str(folder / "sft") if study.sft_steps else study.policy
 
 
@@ -63,7 +63,7 @@ def policy_source(study: Study, folder: Path) -> str:
 def load_tools(study: Study, folder: Path) -> Tools:
     """Load what the runs of a study share, once a process.
 
-    Raises InputError for everything about models and reviews that can be found out now.
+    Raises InputError for whatever is wrong with the models or reviews.
     """
     train_texts, test_texts = review_texts(study.reviews)
     train_prompts = word_prompts(train_texts, study.prompt_words)
@@ -97,11 +97,11 @@ def load_tools(study: Study, folder: Path) -> Tools:
 
 
 def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
-    """Tune the given policy on the training reviews, once; return perplexities and losses.
+    """Tune the study's policy on the training reviews, once; return perplexities and losses.
 
     Perplexity is per token, on as many test reviews as there are test prompts.
 
-    Raises InputError, naming the difference, where the folder holds a policy made otherwise.
+    Raises InputError, naming the difference, where the folder's policy was tuned otherwise.
     """
     settings = {
         "policy": study.policy,
@@ -112,10 +112,10 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
     }
     record = folder / "sft" / "perplexity.json"
     if record.is_file():
-        found = json.loads(record.read_text(encoding="utf-8"))
-        made_with = {key: found[key] for key in settings}
+        tuning = json.loads(record.read_text(encoding="utf-8"))
+        made_with = {key: tuning[key] for key in settings}
         check_same_settings(made_with, settings, f"The policy {str(folder / 'sft')!r}")
-        return found
+        return tuning
     train_texts, test_texts = review_texts(study.reviews)
     tokenizer = load_tokenizer(study.policy)
     policy = load_policy(study.policy, choose_device())
@@ -140,10 +140,10 @@ def make_sft_policy(study: Study, folder: Path) -> dict[str, Any]:
     )
     policy.save_pretrained(folder / "sft")
     tokenizer.save_pretrained(folder / "sft")
-    found = settings | {"perplexity_before": before, "perplexity_after": measure()} | history
+    tuning = settings | {"perplexity_before": before, "perplexity_after": measure()} | history
     # Last, because its presence says that the policy is complete.
-    write_at_once(record, json.dumps(found))
-    return found
+    write_at_once(record, json.dumps(tuning))
+    return tuning
 
 
 def candidate_rows(study: Study, folder: Path, tools: Tools, kind: str, seed: int) -> Dataset:

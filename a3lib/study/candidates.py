@@ -188,7 +188,7 @@ def describe(rows: Dataset) -> dict[str, float]:
     prompts, candidates = rewards.shape
     texts = chain.from_iterable(rows["completions"])
     empty = sum(not str(text).strip() for text in texts)
-    found: dict[str, float] = {
+    statistics: dict[str, float] = {
         "prompts": prompts,
         "candidates": prompts * candidates,
         "mean_reward": rewards.mean().item(),
@@ -201,10 +201,10 @@ def describe(rows: Dataset) -> dict[str, float]:
         pairs = tournament_pairs(rewards, pairing)
         flat = rewards.flatten()[pairs]
         matches = prompts * candidates // 2 if pairing == "first_round" else prompts
-        found[f"{pairing}_pairs"] = len(pairs)
-        found[f"{pairing}_ties"] = matches - len(pairs)
-        found[f"{pairing}_mean_gap"] = (flat[:, 0] - flat[:, 1]).mean().item()
-    return found
+        statistics[f"{pairing}_pairs"] = len(pairs)
+        statistics[f"{pairing}_ties"] = matches - len(pairs)
+        statistics[f"{pairing}_mean_gap"] = (flat[:, 0] - flat[:, 1]).mean().item()
+    return statistics
 
 
 def save_candidates(rows: Dataset, folder: Path, settings: dict[str, Any]) -> None:

@@ -21,13 +21,13 @@ class Study:
     reward_model: str
     reviews: str
     # The grid: names that `find_method` knows, plain DPO's beta (each method turns it into its
-    # own number) and seeds. A seed is its own preference data, order of training and test draws.
+    # own coefficient) and seeds. A seed has its own preference data, training order and test draws.
     methods: tuple[str, ...] = tuple(METHODS)
     betas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
-    # An exponential score's gradient soon is many times as long, so its betas are smaller.
+    # The gradient of an exponential score soon becomes many times longer: smaller betas.
     exponential_betas: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1)
     seeds: tuple[int, ...] = (1, 2, 3)
-    # Supervised fine-tuning of the policy on the reviews before all else; 0: it is tuned already.
+    # Supervised fine-tuning of the policy on the reviews, first of all; 0: it is already tuned.
     sft_steps: int = 0
     sft_learning_rate: float = 5e-5
     sft_max_length: int = 128
@@ -43,13 +43,13 @@ class Study:
     rejection_candidates: int = 64
     rejection_accepted: int = 8
     rejection_beta: float = 0.5
-    # Training, the same for every method; a batch is that many pairs.
+    # Training, the same for every method; a batch is `batch_size` pairs.
     steps: int = 120
     batch_size: int = 16
     learning_rate: float = 3e-4
     max_grad_norm: float = 1.0
     held_out_every: int = 30
-    # Measuring: a sample a test prompt; how many tokens and bigrams the unigram figures count.
+    # Evaluation: one sample per test prompt; how many tokens and bigrams the unigram figures count.
     test_prompts: int = 256
     unigram_tokens: int = 4000
 
@@ -83,7 +83,7 @@ _HUB = Study(
     test_prompts=512,
     unigram_tokens=8000,
 )
-# Does everything run at all?
+# Just enough to see whether everything runs.
 _DEBUG: dict[str, Any] = {
     "betas": (0.1, 1.0),
     "exponential_betas": (0.01, 0.1),

@@ -115,9 +115,12 @@ def draw_fit(axes: Axes, runs: pd.DataFrame, x: str, style: ModelStyle) -> None:
     )
 
 
-def reach(found: Estimate) -> list[list[float]]:
+def reach(estimate: Estimate) -> list[list[float]]:
     """Return how far an interval reaches below and above its value, as error bars want it."""
-    return [[max(0.0, found.value - found.low)], [max(0.0, found.high - found.value)]]
+    return [
+        [max(0.0, estimate.value - estimate.low)],
+        [max(0.0, estimate.high - estimate.value)],
+    ]
 
 
 def frontier(curves: Curves, x: str = "entropy") -> Figure:

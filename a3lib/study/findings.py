@@ -63,7 +63,7 @@ def best_table(best: pd.DataFrame) -> str:
     beta is the method's own number; `lowest` the step of the lowest held-out loss; `beyond` the
     share of pairs with a side on the line that continues an exponential.
     """
-    shown = best.assign(
+    formatted = best.assign(
         held_out=[
             f"{start:.3f} to {end:.3f}"
             for start, end in zip(best["held_out_start"], best["held_out_end"], strict=True)
@@ -71,7 +71,7 @@ def best_table(best: pd.DataFrame) -> str:
         stopped_step=[f"{step:.0f}" for step in best["stopped_step"]],
         finite=["yes" if finite else "NO" for finite in best["finite"]],
     )
-    rows = shown[list(BEST_COLUMNS)].astype(object).to_numpy().tolist()
+    rows = formatted[list(BEST_COLUMNS)].astype(object).to_numpy().tolist()
     return text_table([*BEST_COLUMNS.values()], rows)
 
 
@@ -119,7 +119,7 @@ def matched_sections(curves: Curves) -> tuple[list[str], dict[str, MatchedGroup]
     """Return the matched tables of each group of methods, as text and for the summary.
 
     A group is compared at the highest reward that all its curves pass in every seed; where there
-    is none, it is said.
+    is none, a sentence says so.
     """
     sections: list[str] = []
     groups: dict[str, MatchedGroup] = {}
@@ -147,9 +147,11 @@ def save_figures(runs: pd.DataFrame, curves: Curves, best: pd.DataFrame, folder:
         plt.close(figure)
 
 
-def acceptance(made: dict[str, Any]) -> list[str]:
+def acceptance(provenance: dict[str, Any]) -> list[str]:
     """Say which share of candidates rejection sampling accepts, if there was any."""
-    rates = [found["acceptance_rate"] for found in made.values() if "acceptance_rate" in found]
+    rates = [
+        entry["acceptance_rate"] for entry in provenance.values() if "acceptance_rate" in entry
+    ]
     if not rates:
         return []
     mean = math.fsum(rates) / len(rates)
@@ -163,23 +165,25 @@ def best_samples(runs: pd.DataFrame, best: pd.DataFrame, prompts: Sequence[str])
     out. `runs` are rows of `grid.run_study`, `best` those of `analysis.best_runs`.
     """
     finished = runs[(runs["failed"] == "") & (runs["seed"] == runs["seed"].min())]
-    shown = list(prompts[:SAMPLE_PROMPTS])
-    count = len(shown)
+    sample_prompts = list(prompts[:SAMPLE_PROMPTS])
+    count = len(sample_prompts)
     models = []
     for method, beta in [(SFT, math.inf), *zip(best["method"], best["beta"], strict=True)]:
-        found = finished[(finished["method"] == method) & (finished["beta"] == beta)]
-        for row in found.to_dict("records"):
+        best_rows = finished[(finished["method"] == method) & (finished["beta"] == beta)]
+        for row in best_rows.to_dict("records"):
             texts, rewards, kls = ([*row[key]][:count] for key in ("texts", "rewards", "kls"))
             name = SFT_NAME if method == SFT else method
-            models.append(model_samples(name, shown, texts, rewards, kls))
-    return Samples(tuple(shown), tuple(models))
+            models.append(model_samples(name, sample_prompts, texts, rewards, kls))
+    return Samples(tuple(sample_prompts), tuple(models))
 
 
-def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[str, Any]) -> str:
+def write_findings(
+    study: Study, runs: pd.DataFrame, folder: Path, provenance: dict[str, Any]
+) -> str:
     """Write figures/ and summary.json of a study and return its findings as text.
 
-    `runs` are the rows of `grid.run_study`; `made` says how policy and data were made and goes
-    into the summary.
+    `runs` are the rows of `grid.run_study`; `provenance` says how policy and data were
+    made and goes into the summary.
     """
     curves, best = make_curves(runs), best_runs(runs)
     if methods_of(curves.runs):
@@ -192,7 +196,7 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
     summary = StudySummary(
         settings=asdict(study),
         versions=versions(),
-        made=made,
+        made=provenance,
         runs=len(runs),
         diverged=tuple(failed["failed"]),
         sft=UntrainedPolicy(float(start["reward"]), float(start["entropy"])),
@@ -205,10 +209,10 @@ def write_findings(study: Study, runs: pd.DataFrame, folder: Path, made: dict[st
         f"{len(runs)} runs, {len(failed)} of them diverged. The policy before: reward "
         f"{start['reward']:.3f}, entropy {start['entropy']:.3f} nats a token.",
         f"Each method at its best beta, means over seeds:\n{best_table(best)}",
-        *acceptance(made),
+        *acceptance(provenance),
         "At equal reward, means over seeds with 95 % bootstrap intervals:",
         *sections,
-        *(found.sentence for found in verdicts.values()),
+        *(answer.sentence for answer in verdicts.values()),
         f"Figures, study.parquet and summary.json are in {folder}.",
     ]
     return "\n\n".join(parts)

@@ -2,7 +2,7 @@
 
 A study is a folder: settings.json, what `artifacts` keeps there, rows/ with a file a run, written
 as soon as it is done, and at the end study.parquet with all rows. A run whose row is there is not
-done again.
+repeated.
 """
 
 import json
@@ -92,7 +92,7 @@ def measure(study: Study, tools: Tools, policy: Any, seed: int) -> dict[str, Any
 
 
 def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
-    """Do one run and return its row: what was measured at the end, and the history of training.
+    """Run one job and return its row: what was measured at the end, and the history of training.
 
     Where the held-out loss was lower before the end, `stopped` holds what early stopping would
     have given: the policy of that step, measured in the same way. A run that diverges has the
@@ -143,7 +143,7 @@ def run_job(study: Study, folder: Path, job: Job) -> dict[str, Any]:
 def run_jobs(
     study: Study, folder: Path, jobs: list[Job], workers: int
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Do runs, in this process or in several, and yield each with its row as it is done."""
+    """Run jobs, in this process or in several, and yield each with its row as it finishes."""
     if workers == 1:
         for job in jobs:
             yield job, run_job(study, folder, job)
@@ -166,7 +166,7 @@ def run_jobs(
 
 
 def begin_worker(threads: int) -> None:
-    """Set up a worker process, and let it end when the study is killed and cannot end it."""
+    """Set up a worker process, and have it end by itself when the study is killed."""
     torch.set_num_threads(threads)
     Thread(target=end_with_parent, daemon=True).start()
 
@@ -180,7 +180,7 @@ def end_with_parent() -> None:
 
 
 def default_workers() -> int:
-    """Return one process a core, or one in all where a GPU does the work."""
+    """Return one process per core, or a single one where a GPU does the work."""
     return 1 if torch.cuda.is_available() else cores()
 
 
@@ -196,7 +196,7 @@ def claim_folder(study: Study, folder: Path, identity: dict[str, str]) -> None:
     Raises InputError, naming the difference, where the folder holds another study.
     """
     fixed = {key: value for key, value in asdict(study).items() if key not in GRID_FIELDS}
-    # Models are told apart by what they are, so a folder that moved is still the same one.
+    # Models are compared by their weights, so a folder that was moved is still the same one.
     settings = {key: v for key, v in fixed.items() if key not in ("policy", "reward_model")}
     settings = json.loads(json.dumps(settings | identity))
     file = folder / SETTINGS_FILE
@@ -212,21 +212,21 @@ def save_row(row: dict[str, Any], folder: Path) -> None:
 
 
 def read_rows(folder: Path) -> dict[Job, dict[str, Any]]:
-    """Return the rows of the runs that are done, by run."""
+    """Return the rows of the finished runs, by job."""
     rows = [read_record(file) for file in (folder / ROWS_FOLDER).glob("*.json")]
     return {Job(row["method"], row["beta"], row["seed"]): row for row in rows}
 
 
 def prepare(study: Study, folder: Path) -> dict[str, Any]:
-    """Make the policy and every seed's data, or find them made; return what there is to say.
+    """Make the policy and every seed's data where they are missing; say how they were made.
 
     Before the grid, so that no two processes sample the same data.
 
     Raises InputError where an input is wrong or the folder holds another study.
     """
-    made: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
     if study.sft_steps:
-        made["sft"] = make_sft_policy(study, folder)
+        provenance["sft"] = make_sft_policy(study, folder)
     tools = load_tools(study, folder)
     claim_folder(study, folder, tools.identity)
     for seed in study.seeds:
@@ -234,19 +234,19 @@ def prepare(study: Study, folder: Path) -> dict[str, Any]:
             # Without the reference's scores, which each process of the grid computes for itself.
             candidates, pairs = load_candidate_pairs(study, folder, kind, seed)
             rewards = candidates.rewards
-            made[f"{kind}, seed {seed}"] = {
+            provenance[f"{kind}, seed {seed}"] = {
                 "candidates": rewards.numel(),
                 "mean_reward": rewards.mean().item(),
                 "pairs": len(pairs),
             }
             if kind == "rejection":
                 rate = acceptance_rate(rewards, study.rejection_beta)
-                made[f"{kind}, seed {seed}"]["acceptance_rate"] = rate
-    return made
+                provenance[f"{kind}, seed {seed}"]["acceptance_rate"] = rate
+    return provenance
 
 
 def run_study(study: Study, folder: Path, workers: int | None = None) -> pd.DataFrame:
-    """Do the runs of a prepared study that are not done yet; return and keep all, in grid order."""
+    """Run what is missing of a prepared study; return and save all rows, in the grid's order."""
     done = read_rows(folder)
     jobs = [job for job in grid(study) if job not in done]
     workers = min(workers or default_workers(), max(1, len(jobs)))

@@ -45,7 +45,7 @@ class Method:
         """Return the loss's own coefficient where plain DPO would have this beta.
 
         The divergences' slopes and the links' slopes at 0 (1/2 for sigmoid, 1 for hinge) are
-        divided out, so that all begin with DPO's gradient. ipo's target margin 1/(2 beta) and
+        divided out, so that all start with DPO's gradient. ipo's target margin 1/(2 beta) and
         SLiC's delta become the margin at which that hinge stops; RRHF's is its SFT term's weight,
         which has no slope to match.
         """

@@ -325,15 +325,18 @@ def dpo_checks() -> list[Check]:
         "reference_rejected": [-10.0, -10.0],
         "beta": 1.0,
     }
-    given = sums | {"beta": 0.5}
+    with_beta = sums | {"beta": 0.5}
     check = partial(Check, function="compute_DPO_loss", probe="dpo_loss")
     return [
-        check(name="dpo_loss.values", title="the loss of known sums", inputs=given, points=4),
+        check(name="dpo_loss.values", title="the loss of known sums", inputs=with_beta, points=4),
         check(
             name="dpo_loss.default_beta", title="beta is 0.1 unless given", inputs=sums, points=1
         ),
         check(
-            name="dpo_loss.gradient", title="both sides get their gradient", inputs=given, points=2
+            name="dpo_loss.gradient",
+            title="both sides get their gradient",
+            inputs=with_beta,
+            points=2,
         ),
         check(
             name="dpo_loss.extreme", title="finite where pairs are far apart", inputs=far, points=1
@@ -450,7 +453,7 @@ def train_dpo_checks() -> list[Check]:
         "arguments": {"beta": 0.5, "lr": 0.05, "batch_size": 2},
     }
     word, count = {"stand_ins": "word"}, {"stand_ins": "count"}
-    made = {
+    parts = {
         "history": ("two epochs from the original weights", inputs, 1),
         "start": ("the loss begins at ln 2", inputs, 1),
         "learns": ("the chosen word becomes likelier", inputs, 1),
@@ -463,9 +466,9 @@ def train_dpo_checks() -> list[Check]:
             function="train_DPO",
             title=title,
             probe="train_dpo",
-            inputs=given,
+            inputs=part_inputs,
             points=points,
-            second_try=None if "stand_ins" in given else word,
+            second_try=None if "stand_ins" in part_inputs else word,
         )
-        for name, (title, given, points) in made.items()
+        for name, (title, part_inputs, points) in parts.items()
     ]

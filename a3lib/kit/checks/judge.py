@@ -2,7 +2,7 @@
 
 An expectation is data (see `answers`): `right` has for each answer a number or nested list, or a
 condition; `positions` has what depends on the positions that the loss runs over; `mistakes` are
-tried in order once a check has failed, so a name never replaces the strict comparison.
+tried in order once a check has failed, so a mistake's name never replaces the strict comparison.
 """
 
 import json
@@ -29,7 +29,7 @@ KINDS = {
     "died": "its process ended before it answered",
     "unreadable": "it answered with something else than numbers",
 }
-# What an error's text tells, where a mistake shows as an error.
+# What an error's text says about the mistake that caused it.
 ERRORS = {
     "does not require grad": (
         "no gradient",
@@ -68,16 +68,16 @@ def judge(check: Check, answers: dict[str, Any], positions: str = "either") -> V
     """
     expected = expectation(check)
     settings = ("20", "29") if positions == "either" else (positions,)
-    found = [difference(right_for(expected, setting), answers) for setting in settings]
-    if any(text is None for text in found):
+    differences = [difference(right_for(expected, setting), answers) for setting in settings]
+    if any(text is None for text in differences):
         return Verdict(check, True)
     mistake = next(
         (f"{m['name']}: {m['hint']}" for m in expected["mistakes"] if fits(m["when"], answers)), ""
     )
-    told = str(found[0])
-    if check.graded:  # Who sees the numbers could answer them by heart the next time.
-        told = f"{told.partition(':')[0]}: not what it should be; `a3lib check` shows numbers"
-    return Verdict(check, False, told, mistake)
+    message = str(differences[0])
+    if check.graded:  # Seen numbers could be hard-coded the next time.
+        message = f"{message.partition(':')[0]}: not what it should be; `a3lib check` shows numbers"
+    return Verdict(check, False, message, mistake)
 
 
 def not_judged(check: Check, kind: str, text: str) -> Verdict:
@@ -157,8 +157,8 @@ def meets(key: str, wanted: dict[str, Any], got: Any, answers: dict[str, Any]) -
     low, high = wanted.get("from", -math.inf), wanted.get("to", math.inf)
     if len(values) == 1 and low <= values[0] <= high:
         return None
-    shown = f"{values[0]:.6g}" if len(values) == 1 else f"{len(values)} numbers"
-    return f"{key}: expected a number from {low:.6g} to {high:.6g}, got {shown}"
+    got_text = f"{values[0]:.6g}" if len(values) == 1 else f"{len(values)} numbers"
+    return f"{key}: expected a number from {low:.6g} to {high:.6g}, got {got_text}"
 
 
 def cosine_of(a: list[float], b: list[float]) -> float:

@@ -22,11 +22,11 @@ def hidden_checks() -> tuple[Check, ...]:
     public = {check.name: check for check in public_checks()}
 
     def other(name: str, points: float, **inputs: object) -> Check:
-        shown = public[name]
-        changed = shown.inputs | inputs
-        title = f"{shown.title} (other inputs)"
+        check = public[name]
+        changed = check.inputs | inputs
+        title = f"{check.title} (other inputs)"
         return replace(
-            shown, name=f"{name}.hidden", title=title, inputs=changed, points=points, hidden=True
+            check, name=f"{name}.hidden", title=title, inputs=changed, points=points, hidden=True
         )
 
     slower = {"lr": 0.01, "batch_size": 3, "alpha": 0.5, "use_kl_divergence": True}

@@ -39,10 +39,10 @@ def reinforce_mistakes(check: Check) -> list[dict[str, Any]]:
     """Return what known mistakes give for the REINFORCE loss, for either choice of positions."""
     model, ids, rewards, scores = reinforce_parts(check)
     logits = model(input_ids=ids).logits
-    found: list[dict[str, Any]] = []
+    mistakes: list[dict[str, Any]] = []
 
     def add(name: str, hint: str, *values: Tensor) -> None:
-        found.extend(mistake(name, hint, loss=numbers(value)) for value in values)
+        mistakes.extend(mistake(name, hint, loss=numbers(value)) for value in values)
 
     both = [reinforce_value(ids, rewards, scores, c) for c in (GENERATED, PREDICTED)]
     add(
@@ -104,7 +104,7 @@ def reinforce_mistakes(check: Check) -> list[dict[str, Any]]:
         "only the 20 generated tokens were chosen by the policy.",
         both[1],
     )
-    return found
+    return mistakes
 
 
 def reinforce(check: Check) -> Expected:
@@ -157,13 +157,13 @@ def reinforce(check: Check) -> Expected:
         )
         return {"right": {"reward_gradient": 0.0}, "positions": along, "mistakes": [attached]}
     if part == "unchanged":
-        given = numbers(rewards)
+        reward_before = numbers(rewards)
         written = mistake(
             "rewards changed in place",
             "compute a new tensor, do not write into this one.",
-            reward_afterwards={"other_than": given},
+            reward_afterwards={"other_than": reward_before},
         )
-        right = {"reward_afterwards": given, "tokens_changed": 0.0}
+        right = {"reward_afterwards": reward_before, "tokens_changed": 0.0}
         return {"right": right, "positions": losses, "mistakes": [written]}
     return {"right": {}, "positions": losses, "mistakes": reinforce_mistakes(check)}
 

@@ -43,8 +43,10 @@ def dpo(check: Check) -> Expected:
         ("minus sign missing", "a loss is -log(...)", -right),
         ("sum over pairs", "take the mean over the pairs", right * len(a)),
     ]
-    told = [(name, hint, v) for name, hint, v in wrong if not torch.isclose(v, right, rtol=1e-2)]
-    named = [of(name, f"{hint}.") | {"when": {"loss": numbers(v)}} for name, hint, v in told]
+    distinct = [
+        (name, hint, v) for name, hint, v in wrong if not torch.isclose(v, right, rtol=1e-2)
+    ]
+    named = [of(name, f"{hint}.") | {"when": {"loss": numbers(v)}} for name, hint, v in distinct]
     unbounded = mistake(
         "log of sigmoid",
         "sigmoid becomes exactly 0 far out and its logarithm -inf: take logsigmoid.",
@@ -87,7 +89,7 @@ def labels(check: Check) -> Expected:
     ids, masks = check.inputs["input_ids"], check.inputs["attention_mask"]
     lengths = check.inputs["prompt_lengths"]
 
-    def made(keep: Callable[[int, int, int, int], bool]) -> list[list[int]]:
+    def labels_where(keep: Callable[[int, int, int, int], bool]) -> list[list[int]]:
         """Keep a token by its column, its number among real tokens, whether real, prompt length."""
         return [
             [
@@ -97,7 +99,7 @@ def labels(check: Check) -> Expected:
             for row, mask, n in zip(ids, masks, lengths, strict=True)
         ]
 
-    right = made(lambda t, number, real, n: bool(real) and number > n)
+    right = labels_where(lambda t, number, real, n: bool(real) and number > n)
 
     def place(values: list[list[int]]) -> str:
         """Say of the first label that differs from the right one what it should be."""
@@ -107,26 +109,26 @@ def labels(check: Check) -> Expected:
 
     ended = [[-100 if x == 0 else x for x in row] for row in right]
     wrong = [
-        ("prompt not masked", "{where}.", made(lambda t, number, real, n: bool(real))),
+        ("prompt not masked", "{where}.", labels_where(lambda t, number, real, n: bool(real))),
         (
             "padding side ignored",
             "the padding is on the left, so the prompt does not begin in column 0: {where}.",
-            made(lambda t, number, real, n: bool(real) and t >= n),
+            labels_where(lambda t, number, real, n: bool(real) and t >= n),
         ),
         (
             "padding side ignored",
             "the padding is on the left, so the prompt does not begin in column 0: {where}.",
-            made(lambda t, number, real, n: t >= n),
+            labels_where(lambda t, number, real, n: t >= n),
         ),
         (
             "padding not masked",
             "padding has no part in the loss: {where}.",
-            made(lambda t, number, real, n: not real or number > n),
+            labels_where(lambda t, number, real, n: not real or number > n),
         ),
         (
             "nothing masked",
             "the prompt and the padding have no part in the loss: {where}.",
-            made(lambda t, number, real, n: True),
+            labels_where(lambda t, number, real, n: True),
         ),
         (
             "EOS masked because pad = EOS",
@@ -136,19 +138,23 @@ def labels(check: Check) -> Expected:
         (
             "prompt boundary off by one",
             "the prompt has as many tokens as prompt_lengths says: {where}.",
-            made(lambda t, number, real, n: bool(real) and number >= n),
+            labels_where(lambda t, number, real, n: bool(real) and number >= n),
         ),
         (
             "prompt boundary off by one",
             "the completion's first token counts: {where}.",
-            made(lambda t, number, real, n: bool(real) and number > n + 1),
+            labels_where(lambda t, number, real, n: bool(real) and number > n + 1),
         ),
-        ("everything masked", "the completion's tokens stay: {where}.", made(lambda *token: False)),
+        (
+            "everything masked",
+            "the completion's tokens stay: {where}.",
+            labels_where(lambda *token: False),
+        ),
     ]
     changed = mistake(
         "input_ids changed in place", "make the labels from a clone.", input_ids_changed=1.0
     )
-    found = {"labels": right, "is_tensor": 1.0}
+    right_answers = {"labels": right, "is_tensor": 1.0}
     unchanged = {"labels": right, "input_ids_changed": 0.0, "attention_mask_changed": 0.0}
     as_list = mistake("a list is returned", "return a tensor.", is_tensor=0.0)
     named = [
@@ -156,21 +162,24 @@ def labels(check: Check) -> Expected:
         for name, hint, values in wrong
         if values != right
     ]
-    only = [changed] if check.name == "labels.unchanged" else [as_list, *named]
-    return {"right": unchanged if check.name == "labels.unchanged" else found, "mistakes": only}
+    in_place = check.name == "labels.unchanged"
+    return {
+        "right": unchanged if in_place else right_answers,
+        "mistakes": [changed] if in_place else [as_list, *named],
+    }
 
 
 def batch_logps(check: Check) -> Expected:
     """Return the log-probabilities of the labels that are not -100, token by token."""
-    given = check.inputs["labels"]
-    shape = (len(given), len(given[0]), check.inputs["vocabulary"])
+    label_rows = check.inputs["labels"]
+    shape = (len(label_rows), len(label_rows[0]), check.inputs["vocabulary"])
     logits = (fixtures.noise(*shape, seed=check.inputs["noise"]) * 2).requires_grad_()
     scores = logits - logits.exp().sum(dim=-1, keepdim=True).log()
 
     def total(values: Tensor, shift: int, masked: bool = True) -> Tensor:
         """Sum the values at the labels, each taken `shift` columns before its label."""
         rows = []
-        for b, row in enumerate(given):
+        for b, row in enumerate(label_rows):
             terms = [
                 values[b, t - shift, max(label, 0)]
                 for t, label in enumerate(row)
@@ -179,10 +188,10 @@ def batch_logps(check: Check) -> Expected:
             rows.append(torch.stack([values.new_zeros(()), *terms]).sum())
         return torch.stack(rows)
 
-    counts = torch.tensor([sum(label >= 0 for label in row[1:]) for row in given])
+    counts = torch.tensor([sum(label >= 0 for label in row[1:]) for row in label_rows])
     sums = total(scores, 1)
     right = sums / counts if "average" in check.inputs else sums
-    weights = torch.arange(1.0, len(given) + 1, dtype=torch.float64)
+    weights = torch.arange(1.0, len(label_rows) + 1, dtype=torch.float64)
     (gradient,) = gradients((sums * weights).sum(), [logits])
     wrong = [
         (
@@ -200,7 +209,7 @@ def batch_logps(check: Check) -> Expected:
         ("probabilities", "take the logarithm of the softmax.", total(scores.exp(), 1)),
         ("minus sign", "these are log-probabilities, not a loss.", -right),
     ]
-    means, columns = sums / counts, sums / (len(given[0]) - 1)
+    means, columns = sums / counts, sums / (len(label_rows[0]) - 1)
     wrong += (
         [
             ("sum for mean", "with average_log_prob divide by the number of labels.", sums),
@@ -318,8 +327,8 @@ def log_probs(check: Check) -> Expected:
             "minus sign", "these are log-probabilities, not a loss.", log_probs=numbers(-right)
         ),
     ]
-    shown = padded if check.name == "log_probs.left_padding" else others
-    return {"right": {"log_probs": numbers(right)}, "mistakes": shown}
+    mistakes = padded if check.name == "log_probs.left_padding" else others
+    return {"right": {"log_probs": numbers(right)}, "mistakes": mistakes}
 
 
 TENSOR_ORACLES: dict[str, Callable[[Check], Expected]] = {

@@ -37,14 +37,14 @@ def expectations(checks: tuple[Check, ...]) -> dict[str, Expected]:
 
     What is expected of a graded check stands under "name/graded".
     """
-    found = {}
+    expected = {}
     for check in checks:
         key = check.name + "/graded" * check.graded
-        found[key] = expected_of(check)
+        expected[key] = expected_of(check)
         if check.second_try:
             again = replace(check, inputs=check.inputs | check.second_try)
-            found[f"{key}/2"] = expected_of(again)
-    return found
+            expected[f"{key}/2"] = expected_of(again)
+    return expected
 
 
 def write(folder: Path) -> None:

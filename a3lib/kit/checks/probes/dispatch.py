@@ -1,4 +1,4 @@
-"""Call a student's function on given inputs and return plain numbers: what came out of it.
+"""Call a student's function on known inputs and return its results as plain numbers.
 
 Nothing here knows what is right: a probe is all of the checks that a student's code ever meets. In
 the grader it runs in the same process as that code, and the numbers are judged in another one.

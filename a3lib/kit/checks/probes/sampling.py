@@ -14,7 +14,7 @@ from a3lib.kit.checks.probes.stubs import reward_stand_in
 
 @contextmanager
 def watched(*models: nn.Module) -> Iterator[dict[str, float]]:
-    """Watch models at work: whether one ran at all, with dropout on, or with gradients on."""
+    """Watch models: whether any ran, ran with dropout on, or ran with gradients on."""
     seen = {"ran": 0.0, "dropout_on": 0.0, "gradients_on": 0.0}
 
     def note(module: nn.Module, arguments: Any) -> None:
@@ -22,7 +22,7 @@ def watched(*models: nn.Module) -> Iterator[dict[str, float]]:
         seen["dropout_on"] = max(seen["dropout_on"], float(module.training))
         seen["gradients_on"] = max(seen["gradients_on"], float(torch.is_grad_enabled()))
 
-    # A model's parts are watched, for not everybody calls the model itself.
+    # A model's parts are watched, because some students do not call the model itself.
     hooks = [
         part.register_forward_pre_hook(note)
         for model in models
@@ -114,20 +114,20 @@ def evaluate(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     rewards = dict(zip(texts, inputs.get("rewards", []), strict=False))
     known = Recorded(work_first(sample, reward_stand_in(rewards, ending)))
     stand_in = {"compute_reward_for_mini_batch": known} if rewards else {}
-    # The classifier as a student's notebook may have loaded it: not frozen.
+    # A student's notebook may have loaded the classifier without freezing it.
     reward_model.requires_grad_(True)
     try:
         with watched(policy, reward_model) as seen, borrowed(namespace, stand_in):
-            found = function(
+            evaluation = function(
                 tokenizer, policy, reward_tokenizer, reward_model, batch_size=inputs["batch_size"]
             )
     finally:
         reward_model.requires_grad_(False)
     starts = [str(tokenizer.decode(row)) for row in seeds_of(inputs)]
-    generations = [str(text) for text in found["generations"]]
+    generations = [str(text) for text in evaluation["generations"]]
     in_order = sum(start in text for start, text in zip(starts, generations, strict=False))
     return {
-        "reward": numbers(found["reward"]),
+        "reward": numbers(evaluation["reward"]),
         "text_count": float(len(generations)),
         "texts_in_order": float(in_order),
         "texts_continued": float(
@@ -144,8 +144,8 @@ def reset(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     original = fixtures.random_policy(inputs["model"])
     spoilt = namespace["model"] = fixtures.random_policy(inputs["model"] + 1)
     with fixtures.checkpoint(original) as folder:
-        made = function(folder, *inputs.get("lr", []))
-    model, optimizer = made if isinstance(made, tuple) else (None, None)
+        returned = function(folder, *inputs.get("lr", []))
+    model, optimizer = returned if isinstance(returned, tuple) else (None, None)
     model = model if isinstance(model, nn.Module) else namespace["model"]
     optimizer = optimizer if optimizer is not None else namespace["optimizer"]
     in_optimizer = {id(p) for group in optimizer.param_groups for p in group["params"]}

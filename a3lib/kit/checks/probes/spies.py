@@ -22,7 +22,7 @@ class NotWritten(Exception):
 
 @contextmanager
 def borrowed(namespace: dict[str, Any], values: dict[str, Any]) -> Iterator[None]:
-    """Set globals for a while; afterwards the namespace has exactly what it had."""
+    """Set globals for a while; afterwards the namespace is exactly as it was."""
     before = dict(namespace)
     namespace |= values
     try:
@@ -43,7 +43,7 @@ def find(namespace: dict[str, Any], name: str) -> Callable[..., Any]:
 
 
 class Recorded:
-    """A function of the assignment whose arguments are remembered while it works as always."""
+    """A function of the assignment that works as usual and records its arguments."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -59,9 +59,9 @@ class Recorded:
 
 
 def work_first(function: Callable[..., Any], stand_in: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a stand-in that lets the student's function work before it, whatever comes of that.
+    """Return a stand-in that first runs the student's function, whatever comes of it.
 
-    So what is watched, such as dropout, shows also where the function's result is wrong.
+    So what is watched, such as dropout, shows even where the function's result is wrong.
     """
 
     def both(*arguments: Any, **more: Any) -> Any:
@@ -92,8 +92,10 @@ def gradients(loss: Tensor, leaves: list[Tensor]) -> list[Tensor]:
     """Return each leaf's gradient, zeros where the scalar loss does not depend on it."""
     if not loss.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(loss, leaves, allow_unused=True, retain_graph=True)
-    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, leaves, strict=True)]
+    leaf_gradients = torch.autograd.grad(loss, leaves, allow_unused=True, retain_graph=True)
+    return [
+        torch.zeros_like(x) if g is None else g for g, x in zip(leaf_gradients, leaves, strict=True)
+    ]
 
 
 def projections(parts: list[Tensor]) -> list[float]:

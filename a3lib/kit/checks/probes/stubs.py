@@ -1,7 +1,7 @@
-"""What takes the place of the assignment's other functions where one of them is looked at alone.
+"""Stand-ins for the assignment's other functions, so that one function can be checked alone.
 
-Stand-ins compute nothing that the assignment asks for. Their arguments have the interface's names,
-for a student may pass them by name.
+They compute nothing that the assignment asks for. Their arguments have the interface's names,
+because a student may pass them by name.
 """
 
 import math

@@ -22,8 +22,8 @@ from a3lib.kit.checks.probes.spies import (
 def dpo_loss(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     """Probe compute_DPO_loss: its value, and its gradients (B,) in the policy's sums."""
     function = find(namespace, "compute_DPO_loss")
-    given = [torch.tensor(inputs[key]) for key in ("chosen", "rejected")]
-    policy = [values.clone().requires_grad_() for values in given]
+    sums = [torch.tensor(inputs[key]) for key in ("chosen", "rejected")]
+    policy = [values.clone().requires_grad_() for values in sums]
     reference = [torch.tensor(inputs[key]) for key in ("reference_chosen", "reference_rejected")]
     beta = {"beta": inputs["beta"]} if "beta" in inputs else {}
     loss = scalar(function(*policy, *reference, **beta))
@@ -62,10 +62,10 @@ def labels(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     def call(lengths: Any) -> Answers:
         ids, mask = torch.tensor(inputs["input_ids"]), torch.tensor(inputs["attention_mask"])
         tokenized = BatchEncoding({"input_ids": ids.clone(), "attention_mask": mask.clone()})
-        made = function(tokenized, lengths)
+        result = function(tokenized, lengths)
         return {
-            "labels": numbers(made),
-            "is_tensor": float(isinstance(made, Tensor)),
+            "labels": numbers(result),
+            "is_tensor": float(isinstance(result, Tensor)),
             "input_ids_changed": float(not torch.equal(tokenized["input_ids"], ids)),
             "attention_mask_changed": float(not torch.equal(tokenized["attention_mask"], mask)),
         }
@@ -73,7 +73,7 @@ def labels(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     try:
         return call(torch.tensor(inputs["prompt_lengths"]))
     except (TypeError, AttributeError):
-        # The interface leaves open which of the two it is.
+        # The interface does not say which of the two it is.
         return call(list(inputs["prompt_lengths"]))
 
 
@@ -85,11 +85,11 @@ def log_probs(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     batch = BatchEncoding({key: torch.tensor(inputs[key]) for key in keys})
     stand_in = {"_get_batch_logps": first_logit_stand_in} if "stand_in" in inputs else {}
     with borrowed(namespace, stand_in):
-        found = function(model, batch)
+        sequence_log_probs = function(model, batch)
     weights = torch.arange(1.0, len(batch["labels"]) + 1)
-    weighted = (found.reshape(-1)[: len(weights)] * weights).sum()
+    weighted = (sequence_log_probs.reshape(-1)[: len(weights)] * weights).sum()
     return {
-        "log_probs": numbers(found),
+        "log_probs": numbers(sequence_log_probs),
         "gradient": parameter_gradients(weighted, model),
         "batch_changed": float(
             any(not torch.equal(batch[k], torch.tensor(inputs[k])) for k in keys)
@@ -160,7 +160,7 @@ def reinforce_direction(namespace: dict[str, Any], inputs: dict[str, Any]) -> An
 def kl_divergence(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     """Probe compute_kl_divergence: the value, and its gradient over positions (B, 30)."""
     function = find(namespace, "compute_kl_divergence")
-    # Frozen by whoever loaded it; `train` is watched for one who leaves that to nobody.
+    # Frozen, as `train` should have left it; that it does so is another check's matter.
     original = fixtures.random_policy(inputs["model"]).requires_grad_(False)
     tokens = torch.tensor(inputs["tokens"])
     logits = fixtures.noise(*tokens.shape, fixtures.VOCABULARY, seed=inputs["noise"]).float()

@@ -20,7 +20,7 @@ from a3lib.tokenization import PreferencePair
 
 
 class Steps:
-    """What optimizers did: how many there were, and what each step found.
+    """What optimizers did: how many there were, and the weights and gradients before each step.
 
     `slopes` are the mean gradients of the matrices and of the vectors among the weights.
     """
@@ -31,7 +31,7 @@ class Steps:
         self.slopes: list[tuple[float, float]] = []
 
     def note(self, optimizer: torch.optim.Optimizer, *call: Any) -> None:
-        """Remember a step that an optimizer is about to take."""
+        """Record a step that an optimizer is about to take."""
         if not any(optimizer is seen for seen in self.optimizers):
             self.optimizers.append(optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -102,9 +102,9 @@ def largest_difference(model: Any, original: Any) -> float:
     return float((flat_weights(model) - flat_weights(original)).abs().max())
 
 
-def history_of(found: dict[str, Any], key: str) -> Answers:
+def history_of(results: dict[str, Any], key: str) -> Answers:
     """Return how many numbers there are under a key, the first and the last of them."""
-    values = [float(value) for value in found[key]]
+    values = [float(value) for value in results[key]]
     first, last = (values[0], values[-1]) if values else (0.0, 0.0)
     return {f"{key}_count": float(len(values)), f"{key}_first": first, f"{key}_last": last}
 
@@ -117,7 +117,7 @@ def first_weights(steps: Steps) -> Tensor:
 def of_slopes(steps: Steps) -> Answers:
     """Return each step's slope beside the first one's, and the share of the penalty in it.
 
-    Only shares are looked at, for gradients may be clipped to a length.
+    Only shares count, because gradients may be clipped to a norm.
     """
     sizes = [abs(loss) + abs(penalty) for loss, penalty in steps.slopes]
     first = next((size for size in sizes if size), 1.0)
@@ -130,8 +130,10 @@ def of_slopes(steps: Steps) -> Answers:
 def of_steps(steps: Steps, original: Any) -> Answers:
     """Return what optimizers did, as numbers."""
     # An optimizer may hold the weights in any order.
-    found, wanted = (flat.sort().values for flat in (first_weights(steps), flat_weights(original)))
-    off = (found - wanted).abs().max() if found.shape == wanted.shape else 99.0
+    at_start, checkpoint = (
+        flat.sort().values for flat in (first_weights(steps), flat_weights(original))
+    )
+    off = (at_start - checkpoint).abs().max() if at_start.shape == checkpoint.shape else 99.0
     return {
         "optimizers": float(len(steps.optimizers)),
         "steps": float(len(steps.weights)),
@@ -163,16 +165,16 @@ def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
         borrowed(namespace, stand_ins | watching),
         watched_steps() as steps,
     ):
-        found = function(folder, **inputs["arguments"])
+        results = function(folder, **inputs["arguments"])
         policy = steps.trained([namespace["model"], *loss.models()])
     references = divergence.models()
     reference = references[-1] if references else original
     after = preference(policy, inputs)
     return {
-        **history_of(found, "losses"),
-        **history_of(found, "rewards"),
-        **(history_of(found, "kl_divergences") if penalised else {}),
-        "has_evaluation": float("reward" in found["eval_results"]),
+        **history_of(results, "losses"),
+        **history_of(results, "rewards"),
+        **(history_of(results, "kl_divergences") if penalised else {}),
+        "has_evaluation": float("reward" in results["eval_results"]),
         **of_steps(steps, original),
         **of_slopes(steps),
         "preference": after,
@@ -219,13 +221,13 @@ def train_dpo(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
         borrowed(namespace, stand_ins | {"get_log_probs": scores}),
         watched_steps() as steps,
     ):
-        found = function(folder, **inputs["arguments"])
+        results = function(folder, **inputs["arguments"])
         policy = steps.trained([namespace["model"], *scores.models()])
     others = [model for model in scores.models() if model is not policy]
     return {
-        **history_of(found, "losses"),
-        "test_loss": float(found["test_loss"]),
-        "has_evaluation": float("reward" in found["eval_results"]),
+        **history_of(results, "losses"),
+        "test_loss": float(results["test_loss"]),
+        "has_evaluation": float("reward" in results["eval_results"]),
         **of_steps(steps, original),
         "preference": preference(policy, inputs),
         "reference_moved": largest_difference(others[-1], original) if others else 0.0,
