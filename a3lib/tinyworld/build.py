@@ -116,7 +116,7 @@ def train(
     steps: int,
     lr: float,
     name: str,
-    longest_gradient: float = math.inf,
+    max_grad_norm: float = math.inf,
 ) -> Model:
     """Train a model on batches of row numbers; `loss_of(step, row_numbers)` returns their loss."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
@@ -126,7 +126,7 @@ def train(
         loss = loss_of(step, batch)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), longest_gradient)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
         optimizer.step()
         schedule.step()
         loop.set_postfix(loss=f"{loss.item():.3f}")
@@ -158,7 +158,7 @@ def train_policy(
         return model(input_ids=input_ids, labels=labels).loss
 
     return train(
-        model, loss_of, rows=len(ids), steps=steps, lr=3e-3, name="policy", longest_gradient=1.0
+        model, loss_of, rows=len(ids), steps=steps, lr=3e-3, name="policy", max_grad_norm=1.0
     )
 
 
