@@ -25,7 +25,7 @@ LIMITS = Limits(seconds=5, memory_bytes=500 * 2**20, answer_bytes=100_000)
 
 
 def stand_in_worker(**more: object) -> Worker:
-    settings = {"limits": LIMITS, "slot": 44, "preload": ("torch",)} | more
+    settings = {"limits": LIMITS, "slot": 44, "preload": ("torch", "transformers")} | more
     return Worker(probes="stand_in_probes", folders=(HERE,), **settings)
 
 
