@@ -1,9 +1,11 @@
 """Arrows point down: import-linter holds the modules to the floors that pyproject.toml lists."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,12 @@ def test_an_arrow_upwards_and_a_module_without_a_floor_are_found(
     assert done.returncode == 1, done.stdout + done.stderr
     (broken,) = (row for row in done.stdout.splitlines() if row.endswith(" BROKEN"))
     assert contract in broken
+
+
+@pytest.mark.parametrize(("picture", "contract"), [(0, "floors"), (1, "kit")])
+def test_the_map_draws_the_contract(picture: int, contract: str) -> None:
+    text = (LIBRARY / "README.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"```text\n(.*?)```", text, re.DOTALL)[picture].splitlines()
+    config = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {c["id"]: c for c in config["tool"]["importlinter"]["contracts"]}
+    assert [line.split("  ")[0] for line in drawn] == contracts[contract]["layers"]

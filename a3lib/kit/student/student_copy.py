@@ -59,7 +59,8 @@ def student_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def is_copied(name: str) -> bool:
     """Say whether a file goes into a student's copy as it is."""
     if name.startswith("a3lib/"):
-        return is_for_students(module_of(name))
+        # Pages for those who have the whole tree link to what a student does not have.
+        return not name.endswith("/README.md") and is_for_students(module_of(name))
     return any(name == kept or (kept[-1] == "/" and name.startswith(kept)) for kept in AS_THEY_ARE)
 
 

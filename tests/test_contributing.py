@@ -1,4 +1,4 @@
-"""The README's promises: its commands exist, and its examples work as they stand."""
+"""How to contribute: its examples work as they stand, and the hooks run pinned tools."""
 
 import os
 import re
@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from a3lib.__main__ import COMMANDS
 from a3lib.util.files import PROJECT
 
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
-DIFFS = re.findall(r"```diff\n(.*?)```", README, re.DOTALL)
+GUIDE = (PROJECT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+DIFFS = re.findall(r"```diff\n(.*?)```", GUIDE, re.DOTALL)
 LONGEST_DIFF = 9
 
 TRY = {
@@ -28,11 +28,15 @@ assert abs(far - (1 - 0.025 * 4) ** 2) < 1e-6, far
 """,
     "check": """
 from pathlib import Path
-from a3lib.kit.checks.answers import oracle
+from a3lib.kit.checks.answers.write import expected_of, write
 from a3lib.kit.checks.catalogue import POINTS, public_checks
-oracle.write(Path(oracle.__file__).parent)
-(made,) = [check for check in public_checks() if check.name == "labels.one"]
-assert oracle.expected_of(made)["right"]["labels"] == [[-100, -100, -100, 4]]
+from a3lib.util.files import LIBRARY
+assert LIBRARY.parent == Path.cwd(), LIBRARY
+write(LIBRARY / "kit" / "checks")
+assert "labels.one" in (LIBRARY / "kit" / "checks" / "expected.json").read_text()
+(added,) = [check for check in public_checks() if check.name == "labels.one"]
+assert expected_of(added)["right"]["labels"] == [[-100, -100, -100, 4]]
+assert sum(check.points for check in public_checks() if check.exercise == 4) < POINTS[4]
 """,
     "profile": """
 from a3lib.profiles import get_profile
@@ -69,7 +73,7 @@ def test_there_is_an_example_of_each_extension() -> None:
 
 
 @pytest.mark.parametrize(("kind", "diff"), list(zip(TRY, DIFFS, strict=True)), ids=list(TRY))
-def test_an_extension_works_as_the_readme_shows_it(kind: str, diff: str, tmp_path: Path) -> None:
+def test_an_extension_works_as_the_guide_shows_it(kind: str, diff: str, tmp_path: Path) -> None:
     changed = [line for line in diff.splitlines() if line[:1] in "+-"]
     assert len(changed) <= LONGEST_DIFF
     shutil.copytree(PROJECT / "a3lib", tmp_path / "a3lib")
@@ -89,20 +93,38 @@ def test_an_extension_works_as_the_readme_shows_it(kind: str, diff: str, tmp_pat
     assert done.returncode == 0, done.stderr
 
 
-def test_the_table_of_commands_is_complete() -> None:
-    table = README[README.index("## Commands") : README.index("## Other models")]
-    listed = set(re.findall(r"^\| `(\w+)[^`]*` \|", table, re.MULTILINE)) - {"python"}
-    assert listed == set(COMMANDS)
+def hooks() -> list[dict[str, object]]:
+    """The hooks of pre-commit."""
+    config = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    return [hook for repository in config["repos"] for hook in repository["hooks"]]
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
-    rows = README[README.index("## Where things are") :]
-    # What a run makes is not there yet.
-    for name in set(re.findall(r"`([\w./*]+)`", rows)) - {"report.html"}:
-        ending = name.rstrip("/").removeprefix("a3lib/")
-        assert any((PROJECT / "a3lib").rglob(ending)) or (PROJECT / name).exists(), name
+def test_the_hooks_are_local_and_their_tools_pinned() -> None:
+    pinned = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
+    packages = {"lint-imports": "import-linter"}
+    tools = {str(hook["entry"]).split()[0] for hook in hooks()}
+    assert tools == {"ruff", "mypy", "lint-imports", "nbstripout"}
+    for tool in {*tools, "pre_commit"}:
+        assert re.search(rf"^{packages.get(tool, tool)}==", pinned, re.MULTILINE), tool
+    assert {hook["language"] for hook in hooks()} == {"system"}
 
 
-def test_links_and_pictures_are_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (PROJECT / target).exists(), target
+def test_ci_runs_what_the_hooks_run() -> None:
+    ci = (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
+    for hook in hooks():
+        tool, *words = str(hook["entry"]).split()
+        command = [tool, *words[:1]] if tool == "ruff" else [tool]
+        assert re.search(rf"^{' '.join(command)}\b", ci, re.MULTILINE), hook
+
+
+@pytest.mark.parametrize(
+    "form", sorted((PROJECT / ".github" / "ISSUE_TEMPLATE").iterdir()), ids=lambda f: f.name
+)
+def test_an_issue_form_has_what_github_asks_for(form: Path) -> None:
+    read = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert read["name"] and read["description"] and read["body"]
+    for field in read["body"]:
+        assert field["type"] in {"markdown", "input", "textarea", "dropdown"}
+        assert field["attributes"]["value" if field["type"] == "markdown" else "label"]
+    names = [field["id"] for field in read["body"] if field["type"] != "markdown"]
+    assert len(set(names)) == len(names) > 0
