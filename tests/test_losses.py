@@ -243,7 +243,7 @@ def test_kl_of_a_policy_to_itself_is_zero_with_zero_gradient() -> None:
 
 
 def test_kl_gradient_on_the_logits_is_the_textbook_one() -> None:
-    """d KL / d logit_v = P(v) (log P(v) - log Q(v) - KL) at one position."""
+    """Compare with d KL / d logit_v = P(v) (log P(v) - log Q(v) - KL) at one position."""
     torch.manual_seed(8)
     logits = torch.randn(1, 1, 6, dtype=torch.float64, requires_grad=True)
     reference = random_log_probs(1, 1, 6)

@@ -106,7 +106,7 @@ def test_each_text_has_its_own_seed(asked: Asked) -> None:
 
 
 def test_as_many_seeds_as_texts_are_needed() -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="shorter than"):
         naturalness(["a b c d", "a b c d"], ["a"])
 
 
@@ -155,8 +155,7 @@ def test_diversity_equals_the_loop(completions: list[list[int]], count: int) -> 
 
     bigrams = []
     for row in completions:
-        for place in range(len(row) - 1):
-            bigrams.append((row[place], row[place + 1]))
+        bigrams += [(row[place], row[place + 1]) for place in range(len(row) - 1)]
     found = distinct_bigrams(completions, count)
     if len(bigrams) < count:
         assert found is None

@@ -47,9 +47,7 @@ def release(root: Path, out: Path) -> str:
 
 
 def tree_files(root: Path) -> list[str]:
-    """Return the names of a tree's own files: those that git tracks, or else what it would not
-    ignore.
-    """
+    """Return the names of a tree's own files: what git tracks, or without git does not ignore."""
     done = (
         subprocess.run(
             ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=False

@@ -165,11 +165,11 @@ def frontier(curves: Curves, x: str = "entropy") -> Figure:
 
 
 def training_curves(runs: pd.DataFrame, best: Mapping[str, float]) -> Figure:
-    """Draw how each method learned at its best beta: held-out loss over its start, accuracy, and
-    gradient norm before it is cut.
+    """Draw how each method learned at its best beta: held-out loss, accuracy and gradient norm.
 
-    `best` gives each method's beta. Strong lines are means over seeds, faint ones are seeds; a dot
-    marks the lowest mean loss, where early stopping would have ended.
+    The loss is relative to its start, the norm from before it is cut. `best` gives each method's
+    beta. Strong lines are means over seeds, faint ones are seeds; a dot marks the lowest mean loss,
+    where early stopping would have ended.
     """
     runs = runs[runs["failed"] == ""]
     groups = groups_of(methods_of(runs)) or NO_METHODS

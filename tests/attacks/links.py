@@ -18,8 +18,8 @@ def attack():
     for number, target in enumerate(TARGETS):
         with contextlib.suppress(OSError):
             os.symlink(target, f"link-{number}")
-        for path in (f"link-{number}", f"link-{number}/passwd", f"link-{number}/losses.py"):
-            found.append(read(path))
+        paths = (f"link-{number}", f"link-{number}/passwd", f"link-{number}/losses.py")
+        found += [read(path) for path in paths]
         with contextlib.suppress(OSError):
             os.link(target, f"hard-{number}")
             found.append(target)

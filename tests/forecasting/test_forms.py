@@ -91,7 +91,7 @@ def test_every_answer_is_in_the_file_at_once(entry: Any, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer, words",
+    ("answer", "words"),
     [
         (("", "0.5", "right"), "The question is empty; type a few words of it."),
         (("  ", "0.5", "right"), "The question is empty; type a few words of it."),

@@ -52,7 +52,7 @@ def test_the_table_tells_everything_after_the_forecasts(quiz: Quiz) -> None:
 
 
 @pytest.mark.parametrize(
-    "answers, words",
+    ("answers", "words"),
     [
         ([0.5] * 3, "has 4 prompts and was given 3 forecasts; give one for each"),
         ([0.5] * 5, "has 4 prompts and was given 5 forecasts"),

@@ -167,7 +167,7 @@ def test_a_probability_is_from_0_to_1(probability: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, value",
+    ("text", "value"),
     [("0.7", 0.7), (" 70% ", 0.7), ("70 %", 0.7), (".5", 0.5), ("1", 1), ("0", 0), ("100%", 1)],
 )
 def test_probabilities_in_the_ways_people_write_them(text: str, value: float) -> None:
@@ -198,7 +198,7 @@ def test_a_file_with_stray_spaces_capitals_and_a_byte_order_mark(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "content, words",
+    ("content", "words"),
     [
         ("", "is empty; give a CSV file with the columns question, forecast, outcome"),
         (HEADER, "has no rows below its header; add a row"),

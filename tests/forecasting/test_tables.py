@@ -23,7 +23,7 @@ def scores_with(gain: float, error: float | None, count: int) -> ForecastScores:
 
 
 @pytest.mark.parametrize(
-    "gain, error, count, words",
+    ("gain", "error", "count", "words"),
     [
         (0.2, 0.05, 30, "Better than always answering 50 %: 0.200 nats a question less, give or "
          "take 0.100."),

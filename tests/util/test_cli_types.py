@@ -11,7 +11,7 @@ def test_lists_are_separated_by_commas() -> None:
 
 @pytest.mark.parametrize("text", ["", "1,much"])
 def test_what_is_no_number_raises(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="could not convert"):
         numbers(text)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="invalid literal"):
         whole_numbers(text)

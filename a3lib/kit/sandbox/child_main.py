@@ -1,5 +1,4 @@
-"""What runs in the child beside the student's code: it loads the code and answers one request at
-a time.
+"""What runs in the child beside the student's code: it loads it and answers requests one by one.
 
 The student's code is in the same process and can do to this module what it likes, even write to
 the channel; it gains nothing, because a verdict needs the right numbers and is formed elsewhere.

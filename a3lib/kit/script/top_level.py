@@ -48,8 +48,10 @@ def place(statements: list[Statement], future: str) -> tuple[list[bool], Finding
         needed_in_functions |= names.later if why is None else set()
         where = f"cell {statement.cell}, line {statement.line}"
         reads = names.read | names.later
-        for name in sorted((reads & seen.gone) | ((reads & statement.gone) - names.bound)):
-            problems.append(f"{where}: {name} is used, but the line that made it is left out")
+        problems += [
+            f"{where}: {name} is used, but the line that made it is left out"
+            for name in sorted((reads & seen.gone) | ((reads & statement.gone) - names.bound))
+        ]
         guarded_before = set(seen.guarded)
         note(statement, names, seen, guarded=why is not None)
         redefined = sorted(names.bound & seen.top & (seen.guarded - guarded_before))

@@ -136,8 +136,9 @@ def squeezed(text: str) -> str:
 
 
 def readable(name: str, content: bytes) -> str:
-    """Return what can be read in a file, and of a notebook all its strings again, joined: a
-    solution's line may have been broken over two.
+    """Return what can be read in a file, and of a notebook all its strings again, joined.
+
+    A solution's line may have been broken over two strings.
     """
     text = content.decode("utf-8", errors="ignore")
     return text + "".join(strings_in(json.loads(text))) if name.endswith(".ipynb") else text

@@ -165,8 +165,9 @@ def parsed(code: str) -> list[ast.stmt] | None:
 
 
 def extent(tree: ast.Module, begin: int, end: int, column: int) -> tuple[int, int]:
-    """Return the first and the last line of the statements that begin between two lines, at a
-    column; a statement reaches from its decorators to the end of its last block.
+    """Return the first and the last line of the statements that begin between two lines.
+
+    They begin at a column, and reach from their decorators to the end of their last block.
     """
     found = [
         (min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]), node)

@@ -50,6 +50,7 @@ class Recorded:
         self.calls: list[tuple[Any, ...]] = []
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
+        """Note the arguments and call the function."""
         self.calls.append((*arguments, *more.values()))
         return self.function(*arguments, **more)
 

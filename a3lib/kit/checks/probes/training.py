@@ -198,6 +198,7 @@ class Rollouts(Recorded):
     dropout_on = 0.0
 
     def __call__(self, *arguments: Any, **more: Any) -> Any:
+        """Note also whether a model had its dropout on."""
         models = [value for value in (*arguments, *more.values()) if hasattr(value, "config")]
         with watched(*models) as seen:
             result = super().__call__(*arguments, **more)
