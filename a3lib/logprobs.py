@@ -115,7 +115,7 @@ def perplexity(
     max_length: int,
     batch_size: int = 32,
 ) -> float:
-    """Return exp of the mean negative log-likelihood a token, the end token included.
+    """Return exp of the mean negative log-likelihood in nats a token, the end token included.
 
     The first token of a text is given and not predicted.
     """
