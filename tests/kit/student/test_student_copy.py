@@ -1,6 +1,7 @@
 """What goes into a student's copy, and what stays behind."""
 
 import re
+import tomllib
 from typing import Any
 
 import nbformat
@@ -11,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from a3lib.kit.checks.catalogue import POINTS
 from a3lib.kit.student.student_copy import (
+    DEVELOPMENT,
     check_points,
     is_copied,
     module_of,
@@ -94,6 +96,15 @@ def test_a_copy_has_a_readme_of_its_own_and_only_the_requirements_that_it_needs(
     assert made["README.md"] == b"35 of 100"
     assert made["requirements.txt"] == b"torch>=2.6\npytest>=8\n"
     assert made["constraints.txt"] == b"# Versions\ntorch==2.13.0\n"
+
+
+def test_the_tools_of_developers_are_not_asked_of_students() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tools = project["optional-dependencies"]["dev"]
+    assert {"import-linter", "nbstripout", "pre-commit"} <= set(tools)
+    # Two of them bring others along; pip has either dash for a name's.
+    for tool in (*tools, "grimp", "virtualenv", "cfgv", "identify", "nodeenv", "distlib"):
+        assert any(DEVELOPMENT.match(f"{tool.replace('-', dash)}==1") for dash in "-_"), tool
 
 
 def test_a_tree_without_the_notebook_is_refused() -> None:
