@@ -113,7 +113,8 @@ def test_every_command_exists_with_its_options(page: str) -> None:
             assert (PROJECT / words[1]).is_file(), words
 
 
-@pytest.mark.parametrize("page", PAGES)
+# The changelog names options that there were.
+@pytest.mark.parametrize("page", sorted({*PAGES} - {".github/CHANGELOG.md"}))
 def test_every_option_between_backticks_is_one_of_a_command(page: str) -> None:
     known = set().union(*(options_of(command) for command in COMMANDS))
     for words in commands_in(text_of(page)):
