@@ -79,8 +79,9 @@ def options_of(command: str) -> set[str]:
 
 
 def is_there(name: str, page: str) -> bool:
-    """Whether a page may name this file: below the project, the library or the page's folder."""
-    places = (PROJECT, LIBRARY, (PROJECT / page).parent)
+    """Whether a page may name this file: below the library or a folder that the page is in."""
+    above = [folder for folder in (PROJECT / page).parents if folder.is_relative_to(PROJECT)]
+    places = (LIBRARY, *above)
     return any(list(place.glob(name.rstrip("/"))) for place in places)
 
 
