@@ -179,7 +179,7 @@ def failure_of(action: Callable[[], object]) -> dict[str, Any]:
     """The exception of an action, the seconds it slept for and the seconds it took besides."""
     pauses: list[float] = []
     start = time.monotonic()
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Exception) as caught:  # noqa: PT011  Any error will do.
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Exception) as caught:
         # The clients' pauses between their attempts are added up instead of being waited for.
         patch.setattr(time, "sleep", pauses.append)
         action()
