@@ -36,7 +36,10 @@ class ExportReport(Findings):
 
 
 def export_notebook(notebook: Path, output: Path) -> ExportReport:
-    """Write a notebook's script; raises InputError, and then leaves `output` as it was."""
+    """Write a notebook's script.
+
+    Raises ExportError, or InputError for what is no notebook, and then leaves `output` as it was.
+    """
     if output.resolve() == notebook.resolve():
         raise ExportError(f"{output} is the notebook itself: choose another file with -o.")
     if not output.parent.is_dir():
@@ -47,7 +50,7 @@ def export_notebook(notebook: Path, output: Path) -> ExportReport:
 
 
 def export_document(nb: Any, name: str, output: Path) -> ExportReport:
-    """Write the script of a notebook that is in memory; raises InputError with its name."""
+    """Write the script of a notebook that is in memory; raises ExportError with its name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Those are of a student's code.
         try:

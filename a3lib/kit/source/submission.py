@@ -90,7 +90,7 @@ def read_submission(file: Path) -> Submission:
 
 
 def read_text(file: Path, name: str) -> str:
-    """Return a plain file's text with Unix line ends; raises InputError."""
+    """Return a plain file's text with Unix line ends; raises SubmissionError or InputError."""
     try:
         if file.is_symlink() or not stat.S_ISREG(file.stat().st_mode):
             raise SubmissionError(f"{name} is not a plain file: give the .py or .ipynb itself.")
