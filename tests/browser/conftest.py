@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser.chromium import running_chromium
+from helpers.chromium import running_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import nbformat
 import pytest
-from browser.chromium import SECONDS, need_module, refuse_the_internet
-from browser.jupyter import running_jupyterlab
-from browser.notebook_page import (
+from helpers.chromium import SECONDS, need_module, refuse_the_internet
+from helpers.jupyter import running_jupyterlab
+from helpers.notebook_page import (
     CELL,
     cells_not_executed,
     failures_and_warnings,

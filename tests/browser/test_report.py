@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import pytest
-from browser.chromium import need_module
-from browser.report_page import (
+from helpers.chromium import need_module
+from helpers.example_run import example_run, example_samples
+from helpers.report_page import (
     PHONE,
     SHOWN_ROWS,
     Report,
@@ -23,7 +24,6 @@ from browser.report_page import (
     sort_by,
     values_shown,
 )
-from helpers.example_run import example_run, example_samples
 from helpers.synthetic_runs import study_of
 
 from a3lib.report import write_report

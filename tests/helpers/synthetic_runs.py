@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from a3lib.study.analysis import SFT
+from a3lib.study.analysis import SFT, Curves, make_curves
 
 BETAS = (0.1, 0.3, 1.0, 3.0, 10.0)
 SEEDS = (1, 2, 3)
@@ -123,3 +123,8 @@ def entropy_at(kept: float, reward: float, top: float = TOP_REWARD) -> float:
     """The entropy of such a curve at a reward."""
     share = (reward - START_REWARD) / (top - START_REWARD)
     return START_ENTROPY + share * (kept - START_ENTROPY)
+
+
+def curves_of(*arguments: Any, replicates: int = 200, **options: Any) -> Curves:
+    """The curves of `study_of` with these arguments."""
+    return make_curves(study_of(*arguments, **options), replicates)

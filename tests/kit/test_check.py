@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mutants.records import PLAIN, Wrong, namespace_of, source_of
+from helpers.solutions import PLAIN, Wrong, namespace_of, source_of
 from mutants.wrong_kl import DIVERGENCES
 
 from a3lib.__main__ import main

@@ -1,6 +1,6 @@
 """Correct solutions of section 4, written differently."""
 
-from mutants.records import Right
+from helpers.solutions import Right
 
 LOSS = "    return -F.logsigmoid(beta * (policy_gap - reference_gap)).mean()\n"
 COMPLETION = """    in_completion = (real == 1) & (real.cumsum(dim=1) > lengths)

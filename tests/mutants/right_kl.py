@@ -1,6 +1,6 @@
 """Correct solutions of section 3, written differently."""
 
-from mutants.records import Right
+from helpers.solutions import Right
 
 TERM = "    at_positions = (current.exp() * (current - before)).sum(dim=2)\n"
 NOT_GUARDED = """    with torch.no_grad():

@@ -1,6 +1,6 @@
 """Correct solutions of section 2, written differently."""
 
-from mutants.records import Right
+from helpers.solutions import Right
 
 CROSS_ENTROPY = '''
 

@@ -1,6 +1,6 @@
 """Correct solutions of section 1, written differently."""
 
-from mutants.records import Right
+from helpers.solutions import Right
 
 AFTER_SAMPLING = """
     texts = [tokenizer.decode(row, skip_special_tokens=True) for row in ids]

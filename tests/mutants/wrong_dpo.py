@@ -3,7 +3,7 @@
 # Lines of the plain solution stand here on one line.
 # ruff: noqa: E501
 
-from mutants.records import Wrong
+from helpers.solutions import Wrong
 
 LOSS = "    return -F.logsigmoid(beta * (policy_gap - reference_gap)).mean()\n"
 COMPLETION = "    in_completion = (real == 1) & (real.cumsum(dim=1) > lengths)\n"

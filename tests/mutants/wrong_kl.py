@@ -3,7 +3,7 @@
 # Lines of the plain solution stand here on one line.
 # ruff: noqa: E501
 
-from mutants.records import Wrong
+from helpers.solutions import Wrong
 
 TERM = "    at_positions = (current.exp() * (current - before)).sum(dim=2)\n"
 CURRENT = "    current = log_probs_current[:, SEED_TOKENS - 1 : -1]\n"

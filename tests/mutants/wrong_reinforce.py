@@ -3,7 +3,7 @@
 # Lines of the plain solution stand here on one line.
 # ruff: noqa: E501
 
-from mutants.records import Wrong
+from helpers.solutions import Wrong
 
 LOSS = "    loss = -(reward.detach() * of_texts).mean()\n"
 SUMMED = "    of_texts = (of_sampled * counted).sum(dim=1)\n"

@@ -3,7 +3,7 @@
 # Lines of the plain solution stand here on one line.
 # ruff: noqa: E501
 
-from mutants.records import Wrong
+from helpers.solutions import Wrong
 
 MASK = '            attention_mask=seeds["attention_mask"],\n'
 REWARD = "    reward = class_logits.softmax(dim=-1)[:, 1]\n"

@@ -1,9 +1,7 @@
-"""Curves, intervals and the verdict, on made-up runs whose truth is known."""
+"""Curves and intervals on made-up runs whose truth is known."""
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +9,8 @@ import pytest
 from helpers.synthetic_runs import (
     BETAS,
     SEEDS,
-    TOP_REWARD,
     curve_rows,
+    curves_of,
     entropy_at,
     row_of,
     sft_rows,
@@ -25,10 +23,8 @@ from a3lib.plots.styles import groups_of
 from a3lib.study.analysis import (
     MATCHED_REWARDS,
     SFT,
-    Curves,
     Estimate,
     at_reward,
-    best_runs,
     common_reward,
     estimate,
     make_curves,
@@ -38,18 +34,7 @@ from a3lib.study.analysis import (
     over_seeds,
     point_intervals,
     prompt_draws,
-    verdict,
 )
-from a3lib.study.methods import ORDERED_DIVERGENCES
-
-SIGMOID = [f"sigmoid-{divergence}" for divergence in ORDERED_DIVERGENCES]
-# Entropies at the curves' ends in the order that theory expects.
-EXPECTED = dict(zip(SIGMOID, (1.0, 1.1, 1.2, 1.3, 1.4), strict=True))
-
-
-def curves_of(*arguments: Any, replicates: int = 200, **options: Any) -> Curves:
-    return make_curves(study_of(*arguments, **options), replicates)
-
 
 # At a reward ---------------------------------------------------------------------------------
 
@@ -361,215 +346,6 @@ def test_the_common_reward_is_the_highest_that_all_pass_in_every_seed() -> None:
     rows = [*sft_rows(), *curve_rows("ipo", 1.2, seeds=(1, 2))]
     rows += curve_rows("ipo", 1.2, seeds=(3,), top=0.72)
     assert common_reward(make_curves(pd.DataFrame(rows), 5), ["ipo"]) == 0.7
-
-
-def answer_of(curves: Curves, link: str, order: Sequence[str]) -> tuple[str, str]:
-    """A verdict's answer and its sentence."""
-    found = verdict(curves, link, order)
-    return found.answer, found.sentence
-
-
-# The verdict ---------------------------------------------------------------------------------
-
-
-def test_the_order_that_was_built_in_is_seen() -> None:
-    answer, sentence = answer_of(curves_of(EXPECTED), "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "seen"
-    assert sentence.startswith("sigmoid: the predicted order is seen at reward 0.85 with 3 seeds.")
-    for divergence, method in zip(ORDERED_DIVERGENCES, SIGMOID, strict=True):
-        assert f"{divergence} {entropy_at(EXPECTED[method], 0.85):.3f}" in sentence
-    assert "forward minus reverse KL 0.350 [0.350, 0.350]" in sentence
-    assert "Outside" not in sentence
-    assert verdict(curves_of(EXPECTED, noise=0.02), "sigmoid", ORDERED_DIVERGENCES).answer == "seen"
-
-
-def test_each_link_has_a_verdict_of_its_own() -> None:
-    hinge = {name.replace("sigmoid", "hinge"): 2.4 - end for name, end in EXPECTED.items()}
-    curves = curves_of(EXPECTED | hinge)
-    assert verdict(curves, "sigmoid", ORDERED_DIVERGENCES).answer == "seen"
-    assert verdict(curves, "hinge", ORDERED_DIVERGENCES).answer == "not seen"
-
-
-def test_reversed_ends_are_not_seen() -> None:
-    kept = dict(zip(SIGMOID, reversed(EXPECTED.values()), strict=True))
-    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "not seen"
-    assert "the predicted order is not seen" in sentence and "-0.350" in sentence
-
-
-@pytest.mark.parametrize("end", [1.8, 0.6])
-def test_an_alpha_clearly_outside_is_not_seen_and_is_named(end: float) -> None:
-    answer, sentence = answer_of(
-        curves_of(EXPECTED | {"sigmoid-alpha_0.5": end}), "sigmoid", ORDERED_DIVERGENCES
-    )
-    assert answer == "not seen"
-    assert sentence.endswith("Outside the two ends: sigmoid-alpha_0.5.")
-
-
-def test_the_order_among_the_alphas_is_not_asked_for() -> None:
-    kept = EXPECTED | {"sigmoid-alpha_0.3": 1.3, "sigmoid-alpha_0.7": 1.1}
-    assert verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES).answer == "seen"
-
-
-def spread(end: float, *steps: float) -> list[float]:
-    """An entropy that differs from seed to seed."""
-    return [end + step for step in steps]
-
-
-def test_an_interval_that_holds_zero_is_undecided() -> None:
-    kept = EXPECTED | {"sigmoid-forward_kl": spread(1.4, -0.9, 0.1, 0.8)}
-    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "undecided"
-    assert "the predicted order is undecided at reward 0.85" in sentence
-    # The same the other way round.
-    kept["sigmoid-forward_kl"] = spread(1.0, -0.9, 0.1, 0.5)
-    assert verdict(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES).answer == "undecided"
-
-
-@pytest.mark.parametrize("centre", [1.5, 0.9])
-def test_an_alpha_that_may_lie_outside_is_undecided(centre: float) -> None:
-    kept = EXPECTED | {"sigmoid-alpha_0.5": spread(centre, -0.4, 0.0, 0.4)}
-    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "undecided"
-    assert "Outside" not in sentence
-
-
-def test_an_alpha_clearly_outside_means_little_where_the_ends_are_undecided() -> None:
-    kept = EXPECTED | {
-        "sigmoid-forward_kl": spread(1.0, -0.3, 0.1, 0.2),
-        "sigmoid-alpha_0.5": 0.2,
-    }
-    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "undecided"
-    assert "Outside the two ends: sigmoid-alpha_0.5" in sentence
-
-
-@pytest.mark.parametrize("missing", SIGMOID)
-def test_a_missing_divergence_is_undecided_and_named(missing: str) -> None:
-    kept = {method: end for method, end in EXPECTED.items() if method != missing}
-    answer, sentence = answer_of(curves_of(kept), "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "undecided"
-    assert f"({missing} is not)" in sentence
-
-
-def test_without_a_common_reward_it_is_undecided() -> None:
-    curves = curves_of(EXPECTED, tops={"sigmoid-alpha_0.3": 0.6})
-    answer, sentence = answer_of(curves, "sigmoid", ORDERED_DIVERGENCES)
-    assert answer == "undecided"
-    assert "no reward is passed by all five curves" in sentence
-
-
-def test_jensen_shannon_has_no_part_in_the_verdict() -> None:
-    with_it = EXPECTED | {"sigmoid-jensen_shannon": 0.1}
-    assert verdict(
-        curves_of(with_it, tops={"sigmoid-jensen_shannon": 0.6}), "sigmoid", ORDERED_DIVERGENCES
-    ) == verdict(curves_of(EXPECTED), "sigmoid", ORDERED_DIVERGENCES)
-
-
-# The best beta -------------------------------------------------------------------------------
-
-
-def learned(*betas: float, method: str = "ipo") -> pd.DataFrame:
-    """Runs in all seeds whose held-out loss fell at these betas only; less beta, more reward."""
-    frame = study_of({method: 1.2})
-    for index, row in frame.iterrows():
-        if row["method"] != SFT:
-            end = 0.6 if row["beta"] in betas else 0.8
-            frame.at[index, "held_out_losses"] = [0.7, 0.1, end]
-    return frame
-
-
-def test_the_best_beta_is_that_of_the_highest_reward_among_those_that_learned() -> None:
-    for betas, expected in (
-        (BETAS, 0.1),
-        ((1.0, 3.0, 10.0), 1.0),
-        ((10.0,), 10.0),
-        # None did: the highest reward of all.
-        ((), 0.1),
-    ):
-        found = best_runs(learned(*betas))
-        assert found["beta"].tolist() == [expected]
-
-
-def test_the_held_out_loss_at_the_end_counts_and_not_its_lowest() -> None:
-    frame = learned(10.0)
-    assert all(min(losses) == 0.1 for losses in frame["held_out_losses"].iloc[3:])
-    assert best_runs(frame)["held_out_end"].tolist() == pytest.approx([0.6])
-
-
-def test_means_over_seeds_decide_and_not_single_runs() -> None:
-    frame = learned(*BETAS)
-    # One seed's loss rises a little at the smallest beta; its mean still falls.
-    row = frame[(frame["beta"] == 0.1) & (frame["seed"] == 2)].index[0]
-    frame.at[row, "held_out_losses"] = [0.7, 0.1, 0.75]
-    assert best_runs(frame)["beta"].tolist() == [0.1]
-    frame.at[row, "held_out_losses"] = [0.7, 0.1, 0.95]
-    assert best_runs(frame)["beta"].tolist() == [0.3]
-
-
-def test_a_row_has_the_means_of_its_beta() -> None:
-    frame = study_of({"slic": 1.0, "ipo": [1.0, 1.3, 1.6]})
-    table = best_runs(frame)
-    assert table["method"].tolist() == ["slic", "ipo"]
-    row = table.iloc[1]
-    assert row["reward"] == pytest.approx(0.9)
-    assert row["gain"] == pytest.approx(0.4)
-    assert row["entropy"] == pytest.approx(1.3)
-    assert row["unigram_entropy"] == pytest.approx(2.3)
-    assert row["coefficient"] == pytest.approx(0.2)
-    assert (row["stopped_step"], row["runs"]) == (2, 15)
-    assert row["held_out_start"] == pytest.approx(0.7)
-    assert row["held_out_end"] == pytest.approx(0.6)
-    assert row["beyond"] == pytest.approx(0.125)
-    assert row["accuracy"] == pytest.approx(0.875)
-    assert bool(row["finite"])
-
-
-@pytest.mark.parametrize("name", ["losses", "gradient_norms"])
-@pytest.mark.parametrize("bad", [math.inf, math.nan])
-def test_a_method_with_an_infinite_figure_is_not_finite(name: str, bad: float) -> None:
-    frame = study_of({"ipo": 1.2, "slic": 1.0})
-    frame.at[4, name] = [0.5, bad, 0.5, 0.5]
-    assert [bool(finite) for finite in best_runs(frame)["finite"]] == [False, True]
-
-
-def test_a_method_with_a_failed_run_is_not_finite() -> None:
-    frame = study_of({"ipo": 1.2, "slic": 1.0})
-    # As a run that diverges leaves its row: a short history and no measurement.
-    index = frame[(frame["method"] == "slic") & (frame["beta"] == 0.1)].index
-    for row in index:
-        frame.at[row, "failed"] = "It went wrong."
-        frame.at[row, "losses"], frame.at[row, "gradient_norms"] = [0.7], [1.0]
-        frame.at[row, "held_out_losses"] = math.nan
-        frame.at[row, "reward"] = math.nan
-    found = best_runs(frame)
-    assert [bool(finite) for finite in found["finite"]] == [True, False]
-    assert found["runs"].tolist() == [15, 15]
-    # It is described by the runs that are left.
-    assert found["beta"].tolist() == [0.1, 0.3]
-
-
-@pytest.mark.parametrize("name", ["naturalness", "unigram_entropy", "distinct_2"])
-def test_a_figure_that_no_run_has_is_not_a_number(name: str, tmp_path: Path) -> None:
-    frame = study_of({"ipo": 1.2})
-    frame[name] = None
-    frame.to_parquet(tmp_path / "study.parquet")
-    for runs in (frame, pd.read_parquet(tmp_path / "study.parquet")):
-        found = best_runs(runs)
-        assert math.isnan(found[name].iloc[0])
-        assert found["reward"].iloc[0] == pytest.approx(TOP_REWARD)
-
-
-def test_a_method_whose_runs_all_diverged_has_no_figures_and_is_not_finite(tmp_path: Path) -> None:
-    # One run diverged at once: it has no history but that of its losses.
-    failed = {"method": "slic", "beta": 0.1, "failed": "It went wrong.", "losses": []}
-    rows = [*study_of({"ipo": 1.2}).to_dict("records"), *(failed | {"seed": s} for s in (1, 2, 3))]
-    frame = pd.DataFrame(rows)
-    frame.to_parquet(tmp_path / "study.parquet")
-    for runs in (frame, pd.read_parquet(tmp_path / "study.parquet")):
-        found = best_runs(runs).set_index("method").loc["slic"]
-        assert math.isnan(found["beta"]) and math.isnan(found["gain"])
-        assert not found["finite"] and found["runs"] == 3
 
 
 def test_a_figure_that_no_run_has_does_not_hide_the_others_at_a_matched_reward() -> None:

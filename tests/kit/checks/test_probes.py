@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from mutants.records import PLAIN, namespace_of
+from helpers.solutions import PLAIN, namespace_of
 from torch.optim.optimizer import _global_optimizer_pre_hooks
 
 from a3lib.kit.checks import fixtures

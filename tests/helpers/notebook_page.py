@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from browser.chromium import SECONDS
+from helpers.chromium import SECONDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -6,6 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.empty_submissions import STUBS
+from helpers.solutions import (
+    PLAIN,
+    Right,
+    Wrong,
+    functions_in,
+    namespace_of,
+    reached_from,
+    source_of,
+)
 from mutants import (
     right_dpo,
     right_kl,
@@ -16,16 +26,6 @@ from mutants import (
     wrong_reinforce,
     wrong_sampling,
 )
-from mutants.records import (
-    PLAIN,
-    Right,
-    Wrong,
-    functions_in,
-    namespace_of,
-    reached_from,
-    source_of,
-)
-from mutants.stubs import STUBS
 
 from a3lib.kit.check import verdict_on
 from a3lib.kit.checks.answers.graded import graded_checks

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PLAIN = Path(__file__).with_name("plain.py")
+PLAIN = Path(__file__).with_name("plain_submission.py")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ def source_of(solution: Wrong | Right) -> str:
     text = PLAIN.read_text(encoding="utf-8")
     for old, new in solution.changes:
         if text.count(old) != 1:
-            raise ValueError(f"{solution.name}: {old!r} stands {text.count(old)} times in plain.py")
+            raise ValueError(
+                f"{solution.name}: {old!r} stands {text.count(old)} times in {PLAIN.name}"
+            )
         text = text.replace(old, new)
     return text + getattr(solution, "functions", "")
 

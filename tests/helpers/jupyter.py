@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from browser.chromium import need_module
+from helpers.chromium import need_module
 
 START_SECONDS = 120
 STOP_SECONDS = 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from browser.chromium import collect_complaints
+from helpers.chromium import collect_complaints
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
