@@ -17,8 +17,6 @@ from a3lib.losses import preference_loss
 
 trl = pytest.importorskip("trl", reason="TRL is needed only to compare with it.")
 
-# So little work is slower on several threads, and much slower on a busy machine.
-torch.set_num_threads(1)
 
 PREFERENCES = {
     "prompt": ["This film", "The plot is very", "I"],

@@ -13,9 +13,6 @@ from transformers import (
     PreTrainedModel,
 )
 
-# So little work is slower on several threads, and much slower on a busy machine.
-torch.set_num_threads(1)
-
 EOS = 0
 VOCABULARY = 13
 WIDTH = 16

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,15 +50,6 @@ def build_small(folder: Path) -> Built:
         patch.setattr(build, "write_reviews", write_fewer)
         figures = build.build(folder, policy_steps=3, classifier_steps=3)
     return Built(folder, figures, asked)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """The models are so small that threads would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,10 @@ STUDENT_README = "a3lib/kit/student/README.md"
 REQUIREMENTS = ("requirements.txt", "constraints.txt")
 # What only the course's own tests and tools need.
 DEVELOPMENT = re.compile(
-    r"^(accelerate|ast_serialize|axe-playwright-python|cfgv|distlib|greenlet|grimp|hypothesis"
-    r"|identify|import-linter|librt|mypy|mypy_extensions|nbstripout|nodeenv|pathspec|playwright"
-    r"|pre_commit|python-discovery|ruff|sortedcontainers|trl|virtualenv)[=<>~]"
+    r"^(accelerate|ast_serialize|axe-playwright-python|cfgv|distlib|execnet|greenlet|grimp"
+    r"|hypothesis|identify|import-linter|librt|mypy|mypy_extensions|nbstripout|nodeenv|pathspec"
+    r"|playwright|pre_commit|pytest-xdist|python-discovery|ruff|sortedcontainers|trl"
+    r"|virtualenv)[=<>~]"
 )
 NOTEBOOK_METADATA = ("accelerator", "colab", "kernelspec", "language_info")
 

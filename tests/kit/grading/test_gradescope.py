@@ -172,7 +172,8 @@ def test_a_copy_without_requirements_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_only_tests_need_is_not_installed() -> None:
-    text = "torch>=2.6\npytest>=8\nnbconvert>=7\npytest-thing>=1\nhypothesis\nnbclient>=1\ntqdm\n"
+    for_tests = "pytest>=8\npytest-xdist>=3\nhypothesis\nnbclient>=1\nnbconvert>=7\n"
+    text = f"torch>=2.6\n{for_tests}pytest-thing>=1\ntqdm\n"
     assert for_grading(text) == "torch>=2.6\npytest-thing>=1\ntqdm\n"
 
 

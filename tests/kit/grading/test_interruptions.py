@@ -29,7 +29,7 @@ def start(command: list[str], given: Path, out: Path, *options: str) -> subproce
     paths = os.pathsep.join([str(PROJECT), str(TESTS)])
     return subprocess.Popen(
         [*command, str(given), "--out", str(out), "--workers", "2", *options],
-        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": paths},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

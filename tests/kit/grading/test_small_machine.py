@@ -73,7 +73,6 @@ def test_own_solution_is_graded_on_half_a_processor_and_768_mb(
             str(tmp_path / "results"),
         ],
         cwd=PROJECT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         preexec_fn=enter,
         timeout=SECONDS,
         capture_output=True,

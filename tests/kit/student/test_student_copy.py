@@ -36,8 +36,9 @@ def tree(*cells: NotebookNode, **metadata: Any) -> dict[str, bytes]:
     return {
         "A3.ipynb": nbformat.writes(notebook).encode(),
         "a3lib/kit/student/README.md": b"{points 4} of {points}",
-        "requirements.txt": b"torch>=2.6\nhypothesis>=6\npytest>=8\n",
-        "constraints.txt": b"# Versions\nmypy==2\nmypy_extensions==1\ntorch==2.13.0\ntrl==1\n",
+        "requirements.txt": b"torch>=2.6\nhypothesis>=6\npytest>=8\npytest-xdist>=3\n",
+        "constraints.txt": b"# Versions\nexecnet==2\nmypy==2\nmypy_extensions==1\n"
+        b"torch==2.13.0\ntrl==1\n",
         "README.md": b"ours",
         "a3lib/losses.py": b"",
         "a3lib/data.py": b"",
