@@ -21,6 +21,8 @@ from a3lib.results.run import RUN_FOLDER_VARIABLE
 from a3lib.results.samples import read_samples
 from a3lib.util.files import PROJECT
 
+SLOW = pytest.mark.slow("executes the notebook")
+
 NOTEBOOK = PROJECT / "A3.ipynb"
 # A training loop is written out, with its TODO.
 LONGEST_CELL = 33
@@ -85,18 +87,18 @@ def test_the_functions_that_graders_call_have_their_arguments(cells: list[Any]) 
 
 
 @pytest.fixture(scope="module")
-def debug_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folders = [tmp_path_factory.mktemp("run") / name for name in ("first", "second")]
+def debug_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "first"
     with pytest.MonkeyPatch.context() as patch:
-        for folder in folders:
-            patch.setenv(SETTINGS_VARIABLE, "{}")
-            patch.setenv(RUN_FOLDER_VARIABLE, "")
-            run_notebook(NOTEBOOK, folder, DEBUG)
-    return folders
+        patch.setenv(SETTINGS_VARIABLE, "{}")
+        patch.setenv(RUN_FOLDER_VARIABLE, "")
+        run_notebook(NOTEBOOK, folder, DEBUG)
+    return folder
 
 
-def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_runs: list[Path]) -> None:
-    folder = debug_runs[0]
+@SLOW
+def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_run: Path) -> None:
+    folder = debug_run
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["profile"] == "tiny"
     assert set(summary["baseline"]) == {"reward", "naturalness"}
@@ -115,8 +117,9 @@ def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_runs: list[Path])
     assert "data:image/png;base64" in page and "average reward on the test set" in page
 
 
-def test_every_model_continues_the_same_beginnings(debug_runs: list[Path]) -> None:
-    samples = read_samples(debug_runs[0])
+@SLOW
+def test_every_model_continues_the_same_beginnings(debug_run: Path) -> None:
+    samples = read_samples(debug_run)
     profile = get_profile("tiny")
     assert [m.name for m in samples.models] == model_names(profile.alphas, profile.betas)
     assert len(samples.prompts) == SAMPLE_PROMPTS
@@ -127,22 +130,18 @@ def test_every_model_continues_the_same_beginnings(debug_runs: list[Path]) -> No
     assert all(0 <= reward <= 1 for model in samples.models for reward in model.rewards)
 
 
-def test_the_first_loss_of_dpo_is_ln_2(debug_runs: list[Path]) -> None:
-    summary = json.loads((debug_runs[0] / "summary.json").read_text())
+@SLOW
+def test_the_first_loss_of_dpo_is_ln_2(debug_run: Path) -> None:
+    summary = json.loads((debug_run / "summary.json").read_text())
     for found in summary["dpo"]:
         assert found["losses"][0] == pytest.approx(0.6931472, abs=1e-5)
 
 
-def test_two_runs_give_the_same_numbers(debug_runs: list[Path]) -> None:
-    first, second = (json.loads((folder / "summary.json").read_text()) for folder in debug_runs)
-    for summary in (first, second):
-        del summary["seconds"]
-    assert first == second
-
-
-def test_the_exported_script_does_what_the_notebook_does(
-    debug_runs: list[Path], tmp_path: Path
+@SLOW
+def test_a_second_run_by_the_exported_script_gives_the_same_numbers(
+    debug_run: Path, tmp_path: Path
 ) -> None:
+    """The script does what the notebook does, and a run is repeatable: all digits are compared."""
     script = tmp_path / "A3.py"
     export_notebook(NOTEBOOK, script)
     check = verify_script(script, notebook_folder=NOTEBOOK.parent)
@@ -165,13 +164,14 @@ def test_the_exported_script_does_what_the_notebook_does(
     assert "average reward on the test set" in done.stdout
     summaries = [
         json.loads((folder / "summary.json").read_text())
-        for folder in (debug_runs[0], tmp_path / "run")
+        for folder in (debug_run, tmp_path / "run")
     ]
     for summary in summaries:
         del summary["seconds"]
     assert summaries[0] == summaries[1]
 
 
+@SLOW
 def test_bad_input_is_one_sentence_before_any_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

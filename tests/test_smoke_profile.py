@@ -15,6 +15,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from a3lib import tinyworld
 from a3lib.util.files import PROJECT
 
+pytestmark = pytest.mark.slow("executes the notebook and a study on what a hub serves")
+
 ROWS = 70  # more than the profile's limit of 64
 
 

@@ -29,6 +29,8 @@ from a3lib.util.files import PROJECT
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow("executes the notebook in JupyterLab")]
+
 SETTING, TINY_DEBUG = 'PROFILE, DEBUG = "auto", False', 'PROFILE, DEBUG = "tiny", True'
 SCREEN = {"width": 1400, "height": 1000}
 RESULTS = "runs/notebook-tiny"

@@ -34,6 +34,8 @@ from a3lib.study.findings import write_findings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow("opens dozens of pages in Chromium")]
+
 HOSTILE = "</script><img src=x onerror=\"window.ran=1;alert('ran')\">" + "x" * 5000
 KEPT = {"sigmoid-reverse_kl": 1.0, "sigmoid-alpha-0.5": 1.2, "ipo": 1.2, "slic": 1.5}
 LOOKS: dict[str, dict[str, Any]] = {

@@ -29,6 +29,8 @@ from a3lib.kit.student.student_copy import NOTEBOOK, student_files
 from a3lib.util.files import PROJECT, zipped
 from tests.kit.refresh_golden import GOLDEN, listings
 
+SLOW = pytest.mark.slow("proves a release and executes the student's notebook")
+
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
@@ -53,6 +55,7 @@ def solved_copy(
     return folder, notebook
 
 
+@SLOW
 def test_a_release_says_what_it_proved_and_wrote(released: tuple[Path, str]) -> None:
     out, said = released
     lines = said.splitlines()
@@ -70,6 +73,7 @@ def test_a_release_contains_what_the_golden_listing_says(name: str) -> None:
     assert listings()[name] == golden, "refresh it with python -m tests.kit.refresh_golden"
 
 
+@SLOW
 def test_the_zips_have_the_listed_files(released: tuple[Path, str]) -> None:
     for name, listing in ((STUDENT_ZIP, "student.txt"), (INSTRUCTOR_ZIP, "instructor.txt")):
         with zipfile.ZipFile(released[0] / name) as archive:
@@ -82,6 +86,7 @@ def test_the_zips_have_the_listed_files(released: tuple[Path, str]) -> None:
         assert (name == STUDENT_ZIP) == (unlisted == [])
 
 
+@SLOW
 def test_a_second_release_is_the_same_to_the_byte(released: tuple[Path, str]) -> None:
     files = read_files(PROJECT, tree_files(PROJECT))
     student = student_files(files)
@@ -101,6 +106,7 @@ def test_modes_are_kept_and_nothing_else_of_the_file_system(tmp_path: Path) -> N
 # What a student can do with a copy
 
 
+@SLOW
 def test_plain_solutions_run_the_whole_notebook_with_only_the_students_library(
     solved_copy: tuple[Path, nbformat.NotebookNode],
 ) -> None:
@@ -117,6 +123,7 @@ def test_plain_solutions_run_the_whole_notebook_with_only_the_students_library(
     assert summary["dpo"][0]["losses"][0] == pytest.approx(0.6931472, abs=1e-5)
 
 
+@SLOW
 def test_plain_solutions_pass_every_public_check(
     solved_copy: tuple[Path, nbformat.NotebookNode],
 ) -> None:

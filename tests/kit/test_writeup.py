@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 from helpers.example_run import example_run, example_summary
+from helpers.latex import needs_latex
 
 from a3lib.errors import InputError
 from a3lib.kit import writeup
 from a3lib.kit.latex.engine import SectionPages, Typeset, installed_engines, typeset
 from a3lib.kit.writeup import copy_template, find_run, make_pdf, report_pages, write_generated
 from a3lib.util.files import PROJECT
-
-needs_latex = pytest.mark.skipif(not installed_engines(), reason="needs lualatex or pdflatex")
 
 
 @pytest.fixture(scope="module")

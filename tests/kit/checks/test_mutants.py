@@ -35,6 +35,8 @@ from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.source.submission import load_statements, read_submission
 from a3lib.util.files import PROJECT
 
+pytestmark = pytest.mark.slow("all checks of a hundred and fifty wrong and right solutions")
+
 OURS = PROJECT / "A3.ipynb"
 EXPECTED = Path(verdict_on.__code__.co_filename).with_name("checks") / "expected.json"
 CHECKS = {check.name: check for check in (*public_checks(), *hidden_checks())}

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 import nbformat
+import pytest
 from helpers.exporters import EXPORTERS
 
 from a3lib.kit.grade import grade_all
 from a3lib.kit.grading.fingerprint import Settings
 from a3lib.util.files import PROJECT
+
+pytestmark = pytest.mark.slow("grades the solution from four exporters")
 
 
 def test_four_exporters_give_the_same_full_score(tmp_path: Path) -> None:

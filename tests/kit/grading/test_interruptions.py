@@ -16,6 +16,8 @@ from helpers.generated_submissions import write_submissions
 
 from a3lib.util.files import PROJECT
 
+pytestmark = pytest.mark.slow("grades a hundred submissions with real workers")
+
 TESTS = PROJECT / "tests"
 LIGHT = [sys.executable, str(TESTS / "helpers/light_grader.py")]
 REAL = [sys.executable, "-m", "a3lib", "grade"]

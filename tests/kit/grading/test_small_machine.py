@@ -12,6 +12,8 @@ import pytest
 
 from a3lib.util.files import PROJECT
 
+pytestmark = pytest.mark.slow("grades the solution on half a processor")
+
 MEMORY, SECONDS, PROCESSORS = 768 * 2**20, 120, 0.5
 PERIOD = 100_000  # microseconds
 # Version 1 has a tree for each kind of limit, version 2 one tree for all.

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.latex import needs_latex
 
 from a3lib.errors import InputError
 from a3lib.kit.latex import engine as module
@@ -19,8 +20,6 @@ from a3lib.kit.latex.engine import (
 from a3lib.util.files import PROJECT
 
 PACKAGE = "File `nowhere.sty' not found"
-
-needs_latex = pytest.mark.skipif(not installed_engines(), reason="needs lualatex or pdflatex")
 
 
 def document(folder: Path, body: str, preamble: str = "") -> Path:

@@ -25,6 +25,8 @@ from a3lib.util.files import PROJECT
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
 
+pytestmark = pytest.mark.slow("some attacks only end when their time is over")
+
 ATTACKS_FOLDER = PROJECT / "tests/attacks"
 ATTACKS = sorted(ATTACKS_FOLDER.glob("*.py"))
 WEAKNESSES = Path(__file__).parent / "in_the_sandbox"

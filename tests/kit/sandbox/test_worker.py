@@ -20,6 +20,8 @@ from a3lib.util.files import PROJECT
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
 
+pytestmark = pytest.mark.slow("starts a worker on each kind of machine; loops end with their time")
+
 HERE = Path(__file__).parent / "in_the_sandbox"
 LIMITS = Limits(seconds=5, memory_bytes=500 * 2**20, answer_bytes=100_000)
 
