@@ -5,6 +5,7 @@ The libraries read their environment when they are imported: the functions `load
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,6 +29,8 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
 )
+
+from a3lib.util.files import PROJECT
 
 LANGUAGE_MODEL = "distilbert/distilgpt2"
 CLASSIFIER = "omidroshani/imdb-sentiment-analysis"
@@ -118,11 +121,11 @@ def test_files_come_in_ranges_and_are_named_by_their_content(tmp_path: Path) -> 
 
 def in_fresh_process(environment: dict[str, str], call: str) -> Any:
     """Evaluate a call to a function of this module in a process with this environment."""
-    program = f"import json, test_loopback_hub as here; print(json.dumps(here.{call}))"
+    program = f"import json, test_hub as here; print(json.dumps(here.{call}))"
     completed = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(__file__).parent,
-        env=environment,
+        env=environment | {"PYTHONPATH": os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])},
         capture_output=True,
         text=True,
         timeout=120,

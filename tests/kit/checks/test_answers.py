@@ -11,8 +11,9 @@ from a3lib.kit.checks.answers.graded import graded_checks
 from a3lib.kit.checks.answers.hidden import hidden_checks
 from a3lib.kit.checks.catalogue import public_checks
 from a3lib.kit.checks.judge import compare
+from a3lib.util.files import LIBRARY
 
-FOLDER = Path(write.__file__).parent
+FOLDER = LIBRARY / "kit" / "checks"
 
 NOT_SHOWN = (*graded_checks(), *hidden_checks())
 
@@ -36,7 +37,7 @@ def numbers_in(values: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "checks"), [("expected.json", public_checks()), ("hidden.json", NOT_SHOWN)]
+    ("name", "checks"), [("expected.json", public_checks()), ("answers/hidden.json", NOT_SHOWN)]
 )
 def test_the_file_is_what_the_oracle_computes(name: str, checks: Any) -> None:
     stored, computed = read(name), write.expectations(checks)
@@ -51,7 +52,7 @@ def test_the_file_is_what_the_oracle_computes(name: str, checks: Any) -> None:
 
 
 def test_each_file_has_its_own_checks_and_no_other() -> None:
-    public, hidden = read("expected.json"), read("hidden.json")
+    public, hidden = read("expected.json"), read("answers/hidden.json")
     assert {name.removesuffix("/2") for name in public} == {c.name for c in public_checks()}
     names = {c.name for c in hidden_checks()} | {f"{c.name}/graded" for c in graded_checks()}
     assert {name.removesuffix("/2") for name in hidden} == names
@@ -60,7 +61,9 @@ def test_each_file_has_its_own_checks_and_no_other() -> None:
 
 def test_right_numbers_of_hidden_checks_stand_nowhere_in_the_public_file() -> None:
     """Only numbers with many digits tell: 0 and 1 stand everywhere. Ranges, as of ln 2, do not."""
-    parts = [(e["right"], *e.get("positions", {}).values()) for e in read("hidden.json").values()]
+    parts = [
+        (e["right"], *e.get("positions", {}).values()) for e in read("answers/hidden.json").values()
+    ]
     exact = [x for part in parts for one in part for x in one.values() if not is_range(x)]
     right = {x for values in exact for x in numbers_in(values)}
     telling = {x for x in right if isinstance(x, float) and len(f"{x:.8g}") > 8}
@@ -70,7 +73,7 @@ def test_right_numbers_of_hidden_checks_stand_nowhere_in_the_public_file() -> No
 
 def test_a_mistake_never_has_the_right_numbers() -> None:
     """Else a correct answer of one setting would be called a mistake of the other by chance."""
-    for name, expected in (read("expected.json") | read("hidden.json")).items():
+    for name, expected in (read("expected.json") | read("answers/hidden.json")).items():
         for mistake in expected["mistakes"]:
             assert mistake["when"] and mistake["name"] and mistake["hint"][-1] in ".?", name
             shared = expected["right"].keys() & mistake["when"].keys()
@@ -89,11 +92,12 @@ def test_writing_makes_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(write, "public_checks", lambda: chosen)
     monkeypatch.setattr(write, "hidden_checks", lambda: ())
     monkeypatch.setattr(write, "graded_checks", lambda: ())
+    (tmp_path / "answers").mkdir()
     write.write(tmp_path)
     made = json.loads((tmp_path / "expected.json").read_text())
     assert [*made] == ["train.history", "train.history/2", "dpo_loss.values"]
     assert made == {name: read("expected.json")[name] for name in made}
-    assert json.loads((tmp_path / "hidden.json").read_text()) == {}
+    assert json.loads((tmp_path / "answers/hidden.json").read_text()) == {}
 
 
 def test_rounding_keeps_eight_digits() -> None:
