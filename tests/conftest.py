@@ -1,6 +1,7 @@
 """Options of the tests, and how the whole suite is spread over the machine's processors."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,8 @@ import pytest
 # threads are slower, and much slower beside other tests.
 os.environ["OMP_NUM_THREADS"] = "1"
 MOST_WORKERS = 8
+# Graders that run at the same time would end each other's children, which have the same user.
+ONE_AFTER_THE_OTHER = "tests/kit/grading/"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +28,21 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole_suite and config.pluginmanager.hasplugin("xdist") and options.numprocesses is None:
         options.numprocesses, options.maxprocesses = "logical", options.maxprocesses or MOST_WORKERS
         options.dist, options.loadscopereorder = "loadfile", False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file in one process, and those of all real graders."""
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            together = nodeid.startswith(ONE_AFTER_THE_OTHER)
+            return ONE_AFTER_THE_OTHER if together else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -158,21 +158,33 @@ def test_an_attack_gains_nothing_and_affects_nobody(
         assert "forkserver" not in verdict.message and "harness" not in verdict.message
 
 
-@pytest.mark.parametrize(
-    ("name", "weakness"),
-    [
-        ("look_up_the_stack", {"preload": ("torch", "knows_too_much")}),
-        ("search_the_memory", {"preload": ("torch", "knows_too_much")}),
-        ("read_the_sources", {"trusted": True, "preload": ("torch",)}),
-        ("import_the_answers", {"trusted": True, "preload": ("torch",)}),
-    ],
-)
-def test_an_attack_would_succeed_on_a_weaker_sandbox(name: str, weakness: dict) -> None:
-    """Else it would show nothing that it fails."""
+WEAKER = {
+    "knows too much": {"preload": ("torch", "knows_too_much")},
+    "trusted": {"trusted": True, "preload": ("torch",)},
+}
+
+
+@pytest.fixture(scope="module")
+def weaker_worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
     limits = Limits(seconds=60)
+    with Worker(limits=limits, slot=42, folders=(WEAKNESSES,), **WEAKER[request.param]) as worker:
+        yield worker
+
+
+@pytest.mark.parametrize(
+    ("name", "weaker_worker"),
+    [
+        ("look_up_the_stack", "knows too much"),
+        ("search_the_memory", "knows too much"),
+        ("read_the_sources", "trusted"),
+        ("import_the_answers", "trusted"),
+    ],
+    indirect=["weaker_worker"],
+)
+def test_an_attack_would_succeed_on_a_weaker_sandbox(name: str, weaker_worker: Worker) -> None:
+    """Else it would show nothing that it fails."""
     code = with_prize((ATTACKS_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
-    with Worker(limits=limits, slot=42, folders=(WEAKNESSES,), **weakness) as worker:
-        assert points(verdicts_in(worker, code)) >= 5
+    assert points(verdicts_in(weaker_worker, code)) >= 5
 
 
 def test_nothing_is_left_behind(

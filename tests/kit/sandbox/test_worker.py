@@ -125,7 +125,10 @@ def f(): return 3
 
 @pytest.mark.parametrize("code", ["while True: pass", "def f():\n    while True: pass"])
 def test_the_time_limit_holds_for_loading_and_for_calls(code: str) -> None:
-    with stand_in_worker(limits=Limits(seconds=1)) as worker, worker.child([code]) as child:
+    with (
+        stand_in_worker(limits=Limits(seconds=1), preload=()) as worker,
+        worker.child([code]) as child,
+    ):
         first, second = child.ask("f", {}), child.ask("f", {})
     what = "the call" if "def" in code else "loading the file"
     assert (first.kind, first.text) == ("timeout", f"{what} took longer than 1 seconds")
@@ -219,7 +222,7 @@ def f():
 def g(): return write('large', 5_000_000)
 """
     with (
-        stand_in_worker(limits=Limits(seconds=5, file_bytes=4_000_000)) as worker,
+        stand_in_worker(limits=Limits(seconds=5, file_bytes=4_000_000), preload=()) as worker,
         worker.child([code]) as child,
     ):
         assert child.ask("g", {}).kind == "raised"
@@ -249,7 +252,7 @@ def h(): return [len(os.listdir('.')), float('a3lib' in ''.join(__import__('sys'
 
 
 def test_a_worker_that_dies_is_started_again() -> None:
-    with stand_in_worker() as worker:
+    with stand_in_worker(preload=()) as worker:
         first = worker._process.pid
         with worker.child(["def f(): return 1"]) as child:
             os.kill(first, signal.SIGKILL)
@@ -436,7 +439,7 @@ def elsewhere(user: str, refused: str, library: Path = PROJECT, who: str = "ever
 
 def test_children_of_two_workers_do_not_mix(worker: Worker) -> None:
     with (
-        stand_in_worker(slot=46) as other,
+        stand_in_worker(slot=46, preload=()) as other,
         worker.child(["def f(): return 1"]) as one,
         other.child(["def f(): return 2"]) as two,
         worker.child(["def f(): return 3"]) as three,
