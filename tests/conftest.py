@@ -24,8 +24,11 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     A file stays in one process, with what its tests share.
     """
     whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    one_of_several = hasattr(config, "workerinput")
+    if not whole_suite or one_of_several or not config.pluginmanager.hasplugin("xdist"):
+        return
     options = config.option
-    if whole_suite and config.pluginmanager.hasplugin("xdist") and options.numprocesses is None:
+    if options.numprocesses is None:
         options.numprocesses, options.maxprocesses = "logical", options.maxprocesses or MOST_WORKERS
         options.dist, options.loadscopereorder = "loadfile", False
 
