@@ -10,10 +10,11 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from a3lib import tinyworld
-from a3lib.generation import Rollout
+from a3lib.generation import Rollout, decode_rollout, sample_continuations
 from a3lib.logprobs import perplexity
 from a3lib.metrics import naturalness
 from a3lib.models import load_policy, load_reward_model, load_tokenizer
+from a3lib.profiles import MAX_NEW_TOKENS, SEED_TOKEN_LENGTH
 from a3lib.results.tables import seed_texts
 from a3lib.rewards import positive_probability
 from a3lib.tinyworld import POLICY_FOLDER, REWARD_MODEL_FOLDER
@@ -25,7 +26,7 @@ from a3lib.tinyworld.build import (
     first_words,
 )
 from a3lib.tinyworld.grammar import write_reviews
-from a3lib.training import continue_reviews
+from a3lib.tokenization import seed_prompts
 
 # Seeds of reviews that nothing else is made of.
 CLASSIFIER_SEED, POLICY_SEED, PROMPT_SEED = 7001, 7002, 7003
@@ -58,7 +59,14 @@ def world() -> World:
 def baseline(world: World) -> Baseline:
     prompts = [review.text for review in write_reviews(256, PROMPT_SEED)]
     torch.manual_seed(0)
-    return Baseline(prompts, *continue_reviews(prompts, world.policy, world.tokenizer))
+    rollout = sample_continuations(
+        world.policy,
+        *seed_prompts(prompts, world.tokenizer, SEED_TOKEN_LENGTH),
+        max_new_tokens=MAX_NEW_TOKENS,
+        eos_token_id=world.tokenizer.eos_token_id,
+        pad_token_id=world.tokenizer.pad_token_id,
+    )
+    return Baseline(prompts, rollout, decode_rollout(rollout, world.tokenizer))
 
 
 @pytest.fixture(scope="module")
