@@ -146,7 +146,7 @@ def test_a_second_run_by_the_exported_script_gives_the_same_numbers(
     export_notebook(NOTEBOOK, script)
     check = verify_script(script, notebook_folder=NOTEBOOK.parent)
     assert check.error is None
-    assert set(check.found) == set(REQUIRED_FUNCTIONS)
+    assert set(check.correct) == set(REQUIRED_FUNCTIONS)
     settings = {
         SETTINGS_VARIABLE: json.dumps(DEBUG),
         RUN_FOLDER_VARIABLE: str(tmp_path / "run"),

@@ -1,6 +1,6 @@
 """Check the assignment's functions: `check(function)` in the notebook, and `a3lib check FILE`.
 
-Both run the public checks in this very process, on the student's own machine and code. The grader
+Both run the public checks in this process, on the student's own machine and code. The grader
 uses the same checks, but never runs anything here.
 """
 
@@ -51,7 +51,7 @@ def verdict_on(one: Check, namespace: dict[str, Any], positions: str = "either")
 
 
 def attempt(one: Check, namespace: dict[str, Any], positions: str) -> Verdict:
-    """Let a probe run on the functions in a namespace and judge its answers."""
+    """Run a probe on the functions in a namespace and judge its answers."""
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             answers = answer(namespace, one.probe, one.inputs)
@@ -63,7 +63,7 @@ def attempt(one: Check, namespace: dict[str, Any], positions: str) -> Verdict:
 
 
 def status_of(verdict: Verdict) -> str:
-    """Return a verdict in one of the words of `STATUSES`."""
+    """Return a verdict's status, one of `STATUSES`."""
     if verdict.passed:
         return "passed"
     return {"missing": "not implemented yet", "answers": "failed"}.get(verdict.kind, "error")
@@ -74,14 +74,14 @@ def report(verdicts: Sequence[Verdict], colours: bool = False) -> str:
     lines = []
     for verdict in verdicts:
         status = status_of(verdict)
-        shown = f"{STATUSES[status]}{status}{PLAIN}" if colours else status
-        lines.append(f"{shown:{19 + len(shown) - len(status)}}  {title_of(verdict.check)}")
+        word = f"{STATUSES[status]}{status}{PLAIN}" if colours else status
+        lines.append(f"{word:{19 + len(word) - len(status)}}  {title_of(verdict.check)}")
         if not verdict.passed and status != "not implemented yet":
-            told = [verdict.message, verdict.mistake and f"It looks like this: {verdict.mistake}"]
-            lines += [f"{'':21}{text}" for text in told if text]
+            texts = [verdict.message, verdict.mistake and f"It looks like this: {verdict.mistake}"]
+            lines += [f"{'':21}{text}" for text in texts if text]
     passed = sum(verdict.passed for verdict in verdicts)
     missing = sum(status_of(verdict) == "not implemented yet" for verdict in verdicts)
-    # Of train, what needs a function of the next section waits for it.
+    # Some checks of train need a function of the next section and wait for it.
     waiting = f"; {missing} wait for what is not implemented yet" if passed and missing else ""
     return "\n".join([*lines, f"{passed} of {len(verdicts)} checks passed{waiting}"])
 
@@ -96,8 +96,8 @@ def check_file(
 ) -> tuple[list[Verdict], list[str]]:
     """Run the public checks, of one function or all, on a script or notebook.
 
-    Its definitions are executed. Returns the verdicts and the statements that could not be. Raises
-    InputError where the file cannot be read.
+    Its definitions are executed. Returns the verdicts, and an error for each statement that raised
+    one. Raises InputError where the file cannot be read.
     """
     submission = read_submission(file)
     namespace: dict[str, Any] = {"__name__": "submission"}
@@ -135,5 +135,5 @@ def execute(arguments: argparse.Namespace) -> str:
                 for verdict in verdicts
             ]
         )
-    told = [f"This line could not be executed: {error}" for error in errors]
-    return "\n".join([*told, report(verdicts)])
+    notes = [f"This line could not be executed: {error}" for error in errors]
+    return "\n".join([*notes, report(verdicts)])

@@ -69,7 +69,7 @@ def export_document(nb: Any, name: str, output: Path) -> ExportReport:
 
 def summary(report: ExportReport, check: Verification) -> str:
     """Return what the command prints about a script."""
-    count = f"{len(check.found)} of {len(REQUIRED_FUNCTIONS)}"
+    count = f"{len(check.correct)} of {len(REQUIRED_FUNCTIONS)}"
     functions = [
         f"imported in {check.seconds:.1f} s; functions found: {count}",
         *(f"  missing: {name}" for name in check.missing),
@@ -93,16 +93,16 @@ def export_this_notebook(
     """Export the notebook that calls this, and print what the command prints.
 
     `output` is by default a .py beside the notebook, or in the results folder of
-    `python -m a3lib run`. `notebook` is the file, where it cannot be found. Outside a notebook
-    this only says so.
+    `python -m a3lib run`. `notebook` names the file where it cannot be found by itself. Outside a
+    notebook this only says so.
 
-    Raises InputError where the notebook is not found or has no script.
+    Raises InputError where the notebook is not found or cannot be exported.
     """
     if not in_a_notebook():
         print("Only a notebook can export itself: elsewhere run `python export_to_py.py A3.ipynb`.")
         return
     from a3lib.results.run import (
-        RUN_FOLDER_VARIABLE,  # It loads what draws figures, for which one waits.
+        RUN_FOLDER_VARIABLE,  # Imported late: it loads the plotting library, which is slow.
     )
 
     run_folder = os.environ.get(RUN_FOLDER_VARIABLE)
@@ -119,7 +119,7 @@ def export_this_notebook(
     except InputError as error:
         if not run_folder:
             raise
-        # A run that nobody watches has its results, and is not to fail at its end.
+        # An unattended run already has its results, and must not fail at its end.
         print(f"No script was made: {error}")
         return
     check = verify_script(output, notebook_folder=file.parent)

@@ -1,7 +1,7 @@
-"""The command `grade`: one submission or hundreds, with several workers, to be gone on with.
+"""The command `grade`: one submission or hundreds, with several workers, resumable.
 
-Each submission gets a folder with a results.json; what all of them say together is in grades.csv
-and summary.md. A submission whose results are complete is not graded again.
+Each submission gets a folder with a results.json; grades.csv and summary.md give an overview. A
+submission whose results are complete is not graded again.
 """
 
 import argparse
@@ -44,13 +44,13 @@ from a3lib.util.numbers import trimmed
 from a3lib.util.text import described
 
 LOG_FILE, LOCK_FILE = "grading.log", ".lock"
-# A submission at which the grader itself failed is tried once more, with a new worker.
+# A submission on which the grader itself failed is tried once more, with a new worker.
 TRIES = 2
 SECONDS_TO_STOP = 5
 
 
 class Stopped(Exception):
-    """The grader is asked to end, so a grading is given up."""
+    """The grader was asked to stop, so a grading is abandoned."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--solution",
         action="store_true",
-        help="the files are the course's own: they may import what answers, and are not shut in",
+        help="the files are the course's own: they may import answers, and are not sandboxed",
     )
     parser.add_argument(
         "--gradescope", type=Path, metavar="OUT.zip", help="write Gradescope's autograder instead"
@@ -121,22 +121,22 @@ def execute(arguments: argparse.Namespace) -> str:
 
 
 def grade_all(files: Sequence[Path], out: Path, settings: Settings, workers: int) -> str:
-    """Grade every submission that is not graded yet, write the grade book, and say what it says.
+    """Grade every submission that is not graded yet, write the grade book, and return an overview.
 
     Ctrl-C ends it with status 130 and leaves the grade book of what is graded.
 
     Raises InputError where `out` is a file.
     """
-    found, passed_over = find_submissions(files)
+    submissions, passed_over = find_submissions(files)
     checks = all_checks()
     if out.exists() and not out.is_dir():
         raise InputError(f"{str(out)!r} is a file; give a folder with --out.")
-    # The results of others are no submission's business.
+    # No submission may read the results of others.
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     interrupted = False
     with locked(out):
         everything = fingerprint(checks, settings)
-        jobs = [Job(f.name, f.file, file_fingerprint(f.file) | everything) for f in found]
+        jobs = [Job(s.name, s.file, file_fingerprint(s.file) | everything) for s in submissions]
         todo = [job for job in jobs if not is_finished(results_in(out, job), job.identity)]
         session = Session(checks, settings, out)
         try:
@@ -148,9 +148,9 @@ def grade_all(files: Sequence[Path], out: Path, settings: Settings, workers: int
         ]
         summary = summarise(rows, passed_over, session.failures)
         write_gradebook(rows, summary, sum(check.points for check in checks), out)
-    text = told(summary, rows, len(jobs) - len(todo), out)
+    text = overview(summary, rows, len(jobs) - len(todo), out)
     if interrupted:
-        print(f"{text}\nStopped; the same command goes on.", file=sys.stderr)
+        print(f"{text}\nStopped; the same command resumes the grading.", file=sys.stderr)
         raise SystemExit(130)
     return text
 
@@ -167,7 +167,7 @@ def fresh(results: dict[str, Any], identity: dict[str, Any]) -> dict[str, Any]:
     return results if same else {}
 
 
-def told(summary: dict[str, Any], rows: Sequence[Row], kept: int, out: Path) -> str:
+def overview(summary: dict[str, Any], rows: Sequence[Row], kept: int, out: Path) -> str:
     """Return what the command prints: how many are graded, the mean, what went wrong, where."""
     lines = [f"{summary['graded']} of {summary['submissions']} submissions are graded."]
     if kept:
@@ -185,7 +185,7 @@ def told(summary: dict[str, Any], rows: Sequence[Row], kept: int, out: Path) -> 
         if summary[key]:
             lines.append(f"{len(summary[key])} {what}: {', '.join(list(summary[key])[:10])}.")
     if summary["passed_over"]:
-        lines.append(f"{len(summary['passed_over'])} files are no submissions; see the summary.")
+        lines.append(f"{len(summary['passed_over'])} files are not submissions; see the summary.")
     lines += [f"The grader failed: {failure}" for failure in summary["failures"]]
     lines += [f"This platform lacks: {text}" for text in summary["missing_protections"]]
     return "\n".join([*lines, f"See {out / 'summary.md'} and {out / 'grades.csv'}."])
@@ -208,11 +208,11 @@ def locked(out: Path) -> Iterator[None]:
 def grade_jobs(session: Session, jobs: Sequence[Job], workers: int) -> None:
     """Grade submissions, several at a time, with a progress bar.
 
-    Raises what a worker raised that could not be started, and KeyboardInterrupt.
+    Raises the error of a worker that could not start, and KeyboardInterrupt.
     """
     for job in jobs:
         session.waiting.put(job)
-    # Daemons, so that a check that takes long does not hold back a grader that is to end.
+    # Daemons, so that a slow check does not keep a grader from stopping.
     threads = [Thread(target=work, args=(session, slot), daemon=True) for slot in range(workers)]
     for thread in threads:
         thread.start()
@@ -244,14 +244,14 @@ def work(session: Session, slot: int) -> None:
 
 
 def serve(session: Session, worker: Worker, reader: Reader, job: Job | None) -> Job | None:
-    """Grade this submission and waiting ones; return the one that wants a new worker, if any."""
+    """Grade this submission and waiting ones; return the one that needs a new worker, if any."""
     while job is not None:
         try:
             grade_one(session, job, worker, reader)
         except Stopped:
             raise
         except Exception as error:
-            # Whatever it is, it is ours and not the submission's, and the others are to go on.
+            # Whatever failed is ours and not the submission's, and the others must go on.
             if job.tries < TRIES:
                 return replace(job, tries=job.tries + 1)
             reason = plain(described(error))
@@ -264,7 +264,7 @@ def serve(session: Session, worker: Worker, reader: Reader, job: Job | None) -> 
 
 
 def take(session: Session) -> Job | None:
-    """Return the next submission, or None where none waits or the grader is to end."""
+    """Return the next submission, or None where none waits or the grader is stopping."""
     try:
         return None if session.stop.is_set() else session.waiting.get_nowait()
     except Empty:
@@ -272,7 +272,7 @@ def take(session: Session) -> Job | None:
 
 
 def grade_one(session: Session, job: Job, worker: Worker, reader: Reader) -> None:
-    """Grade one submission into its folder, with a line in the log at its begin and its end."""
+    """Grade one submission into its folder, with a line in the log at its start and its end."""
     folder = session.out / job.name
 
     def keep(grading: Grading) -> None:

@@ -47,7 +47,7 @@ def release(root: Path, out: Path) -> str:
 
 
 def tree_files(root: Path) -> list[str]:
-    """Return the names of a tree's own files: what git tracks, or without git does not ignore."""
+    """Return a tree's own files: those that git tracks or, without git, does not ignore."""
     done = (
         subprocess.run(
             ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=False
@@ -68,19 +68,19 @@ def files_not_ignored(root: Path) -> list[str]:
     rules = root / ".gitignore"
     lines = rules.read_text(encoding="utf-8").split() if rules.is_file() else []
     patterns = [line for line in lines if not line.startswith("#")]
-    found = []
+    files: list[str] = []
     for folder, folders, names in os.walk(root):
         folders[:] = [f for f in folders if f != ".git" and not ignored(f"{f}/", patterns)]
-        found += [
+        files += [
             Path(folder, name).relative_to(root).as_posix()
             for name in names
             if not ignored(name, patterns)
         ]
-    return found
+    return files
 
 
 def ignored(name: str, patterns: list[str]) -> bool:
-    """Say whether a name, with a slash at its end where it is a folder's, fits a pattern."""
+    """Say whether a name, with a slash at its end where it is a folder's, matches a pattern."""
     return any(fnmatch.fnmatchcase(name, p) or fnmatch.fnmatchcase(name, f"{p}/") for p in patterns)
 
 
@@ -90,5 +90,5 @@ def read_files(root: Path, names: list[str]) -> dict[str, bytes]:
 
 
 def executables(root: Path, names: Mapping[str, bytes]) -> set[str]:
-    """Return which files of a tree can be executed."""
+    """Return which files of a tree are executable."""
     return {name for name in names if (root / name).exists() and os.access(root / name, os.X_OK)}

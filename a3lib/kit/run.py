@@ -24,7 +24,7 @@ from a3lib.results.summary import SUMMARY_FILE
 from a3lib.util.cli_types import numbers
 from a3lib.util.files import write_at_once
 
-# Options of the command that are no fields of a profile.
+# Options of the command that are not fields of a profile.
 OPTIONS = ("command", "notebook", "name")
 # Pages to look at: the notebook writes the report itself, this command the notebook with outputs.
 NOTEBOOK_PAGE = "A3.html"
@@ -43,13 +43,13 @@ def absolute_sources(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def headings(notebook: NotebookNode) -> list[str]:
-    """Return for each cell the heading that it stands under, for the progress bar."""
-    found, current = [], ""
+    """Return the heading that each cell is under, for the progress bar."""
+    names, current = [], ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
             current = cell.source.splitlines()[0].lstrip("# ")
-        found.append(current)
-    return found
+        names.append(current)
+    return names
 
 
 def printed_text(cell: NotebookNode) -> str:
@@ -105,7 +105,7 @@ def execute_cells(notebook: NotebookNode, folder: Path) -> None:
 
 def write_html(notebook: NotebookNode, file: Path) -> None:
     """Write an executed notebook as one HTML page with its figures inside."""
-    # Otherwise every state that a progress bar had is a line of its own.
+    # Otherwise every state of a progress bar would be a line of its own.
     coalesce = CoalesceStreamsPreprocessor(enabled=True)
     exporter = HTMLExporter(embed_images=True, preprocessors=[coalesce])
     page, _ = exporter.from_notebook_node(notebook)
@@ -117,9 +117,9 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
 
     `folder` receives the notebook as HTML, and figures/, summary.json and a report from the
     notebook itself; `settings` are fields of the profile, and "profile", its name. Where a cell
-    fails, the page and the report of what was done are written all the same.
+    fails, the page and a report of what was done are still written.
 
-    Raises InputError where the notebook is missing or none, and NotebookFailed where a cell fails.
+    Raises InputError where the notebook cannot be read, and NotebookFailed where a cell fails.
     """
     if not notebook_file.is_file():
         raise InputError(
@@ -136,7 +136,7 @@ def run_notebook(notebook_file: Path, folder: Path, settings: dict[str, Any]) ->
     try:
         execute_cells(notebook, notebook_file.resolve().parent)
     except NotebookFailed:
-        # The cell that writes the report was not reached; it also shows what there is so far.
+        # The cell that writes the report was not reached; the report also shows a part of a run.
         if (folder / SUMMARY_FILE).is_file():
             write_report(folder)
         raise
@@ -167,8 +167,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--learning-rate", type=float, help="of REINFORCE")
     parser.add_argument("--dpo-learning-rate", type=float, help="of DPO")
-    parser.add_argument("--alphas", type=numbers, help="KL weights, as 0,0.1,1")
-    parser.add_argument("--betas", type=numbers, help="DPO's beta, as 0.1,0.5")
+    parser.add_argument("--alphas", type=numbers, help="KL weights, such as 0,0.1,1")
+    parser.add_argument("--betas", type=numbers, help="DPO's beta, such as 0.1,0.5")
     parser.add_argument("--max-length", type=int, help="tokens of a prompt with its completion")
     parser.add_argument("--debug", action="store_true", default=None, help="a few rows, in seconds")
     parser.add_argument("--notebook", type=Path, default=Path("A3.ipynb"))

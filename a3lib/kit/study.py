@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command `study`: one for every field of a study."""
     parser.epilog = "a3lib/study/config.py says what each setting means; commas separate a list."
     parser.add_argument("--profile", choices=["auto", *STUDIES], default="auto")
-    parser.add_argument("--name", default="study", help="it is made and continued in runs/NAME")
+    parser.add_argument("--name", default="study", help="it is made or resumed in runs/NAME")
     parser.add_argument("--workers", type=int, help="processes (default: one a core, 1 on a GPU)")
     parser.add_argument("--debug", action="store_true", help="a few rows and steps, in seconds")
     for field in fields(Study):
@@ -35,12 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{field.name.replace('_', '-')}",
             type=FIELD_READERS.get(field.type, field.type),
             metavar=field.name.split("_")[-1].upper(),
-            help=f"default for tiny: {shown(getattr(STUDIES['tiny'], field.name))}",
+            help=f"default for tiny: {option_text(getattr(STUDIES['tiny'], field.name))}",
         )
 
 
-def shown(value: Any) -> str:
-    """Return a setting as it is written on the command line, and a checkpoint folder's name."""
+def option_text(value: Any) -> str:
+    """Return a setting as it is written on the command line, or a checkpoint folder's name."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return Path(value).name if isinstance(value, str) else str(value)
@@ -57,9 +57,9 @@ def execute(arguments: argparse.Namespace) -> str:
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers is {arguments.workers}; give a whole number from 1 on.")
     folder = Path("runs") / arguments.name
-    made = prepare(settings, folder)
+    provenance = prepare(settings, folder)
     runs = run_study(settings, folder, arguments.workers)
-    found = write_findings(settings, runs, folder, made)
+    findings = write_findings(settings, runs, folder, provenance)
     prompts = load_tools(settings, folder).test_prompts
     write_samples(best_samples(runs, best_runs(runs), prompts), folder)
-    return f"{found}\nTo look at it, open {write_report(folder)} in a browser."
+    return f"{findings}\nTo look at it, open {write_report(folder)} in a browser."

@@ -1,7 +1,7 @@
-"""The command `writeup`: fill in what a run knows, and make the PDF that is handed in.
+"""The command `writeup`: fill in a run's results, and make the PDF to hand in.
 
-A person's answers are in A3.tex, which is never written where there is one; all that the command
-makes is in generated/ beside it, anew each time.
+The answers are in A3.tex, which the command never overwrites; what it makes is in generated/ beside
+it, anew each time.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from a3lib.util.files import PROJECT, write_at_once, zipped
 RUNS = Path("runs")
 TEMPLATE = PROJECT / "writeup"
 DOCUMENT, STYLE, PDF, GENERATED = "A3.tex", "a3.sty", "A3.pdf", "generated"
-# What Overleaf may need of the folder.
+# The kinds of files that Overleaf may need.
 PACKED = (".tex", ".sty", ".cls", ".bib", ".bst", ".pdf", ".png", ".jpg", ".jpeg", ".csv")
 WITHOUT_LATEX = (
     f"No LaTeX is installed here: install one (Debian and Ubuntu: {PACKAGES}) and run this again. "
@@ -28,20 +28,20 @@ WITHOUT_LATEX = (
 # The run
 
 
-def find_run(given: str | None) -> Path:
-    """Return a run's folder: the one given, by path or name, or the newest of runs/.
+def find_run(name: str | None) -> Path:
+    """Return the folder of a run, named by its path or its name in runs/, or of the newest run.
 
     Raises InputError where there is none.
     """
-    if given is not None:
-        for folder in (Path(given), RUNS / given):
+    if name is not None:
+        for folder in (Path(name), RUNS / name):
             if (folder / SUMMARY_FILE).is_file():
                 return folder
         raise InputError(
-            f"There is no run {given!r}: name a folder with the summary.json of a run (python -m "
+            f"There is no run {name!r}: name a folder with the summary.json of a run (python -m "
             "a3lib run), or one of those in runs/."
         )
-    # Also a run that a newer a3lib wrote: older results shouldn't take its place unsaid.
+    # Runs of a newer a3lib count too: older results must not silently take their place.
     files = [
         file
         for file in RUNS.glob(f"*/{SUMMARY_FILE}")
@@ -60,7 +60,7 @@ def find_run(given: str | None) -> Path:
 def copy_template(folder: Path) -> bool:
     """Copy the template where the folder has no A3.tex; say whether it did.
 
-    The style file goes with it; one that is there is left as it is, like A3.tex.
+    The style file goes with it; like A3.tex, one that is already there is left as it is.
 
     Raises InputError where the template is not there or the folder cannot be written.
     """
@@ -78,7 +78,7 @@ def copy_template(folder: Path) -> bool:
 
 
 def write_generated(folder: Path, files: dict[str, bytes]) -> None:
-    """Make generated/ anew with these files; raises InputError where it is not ours to remove."""
+    """Replace generated/ by these files; raises InputError where it is not ours to remove."""
     generated = folder / GENERATED
     if generated.is_symlink() or (generated.exists() and not (generated / RESULTS).is_file()):
         raise InputError(
@@ -92,13 +92,13 @@ def write_generated(folder: Path, files: dict[str, bytes]) -> None:
             f"{str(generated)!r} cannot be removed ({error.strerror}); name another folder with "
             "--folder."
         ) from error
-    # The file that says that the folder is ours comes first.
+    # The file that marks the folder as ours comes first.
     for name in sorted(files, key=lambda name: name != RESULTS):
         write_at_once(generated / name, files[name], "name another folder with --folder")
 
 
 def packed_files(folder: Path) -> dict[str, bytes]:
-    """Return what Overleaf needs of the folder, content by name: A3.tex is at the top."""
+    """Return the files that Overleaf needs, content by name, with A3.tex at the top level."""
     names = {
         file.relative_to(folder).as_posix(): file
         for file in folder.rglob("*")
@@ -119,19 +119,19 @@ def make_pdf(folder: Path, engines: Sequence[str]) -> Typeset:
     errors = []
     for engine in engines:
         try:
-            made = typeset(engine, folder / DOCUMENT)
+            document = typeset(engine, folder / DOCUMENT)
         except InputError as error:
             errors.append(error)
         else:
-            write_at_once(folder / PDF, made.pdf, "close the file where it is open")
-            return made
+            write_at_once(folder / PDF, document.pdf, "close the file where it is open")
+            return document
     raise errors[0]
 
 
-def report_pages(made: Typeset) -> list[str]:
-    """Return a line for each section: its pages, and which are over their limit."""
-    over = [str(found.section) for found in made.sections if found.is_over]
-    lines = [str(found) for found in made.sections]
+def report_pages(document: Typeset) -> list[str]:
+    """Return a line for each section's pages, and one for the sections over their limit."""
+    over = [str(pages.section) for pages in document.sections if pages.is_over]
+    lines = [str(pages) for pages in document.sections]
     if over:
         noun = "Section" if len(over) == 1 else "Sections"
         lines.append(f"{noun} {', '.join(over)}: too long; shorten before you hand in.")
@@ -160,9 +160,8 @@ def execute(arguments: argparse.Namespace) -> str:
     material = make_material(run, summary)
     is_new = copy_template(folder)
     write_generated(folder, material.files)
-    document = folder / DOCUMENT
     lines = [f"{folder / GENERATED} holds the figures of {run}."]
-    lines += [f"{document} is new: write your answers in it."] if is_new else []
+    lines += [f"{folder / DOCUMENT} is new: write your answers in it."] if is_new else []
     if summary.settings.get("debug"):
         lines.append("That run was made with --debug: its figures are not for handing in.")
     if material.missing:
@@ -174,5 +173,6 @@ def execute(arguments: argparse.Namespace) -> str:
     engines = installed_engines()
     if not engines:
         return "\n".join([*lines, *([] if arguments.zip else [WITHOUT_LATEX])])
-    made = make_pdf(folder, engines)
-    return "\n".join([*lines, *report_pages(made), f"{folder / PDF} was made with {made.engine}."])
+    document = make_pdf(folder, engines)
+    lines += [*report_pages(document), f"{folder / PDF} was made with {document.engine}."]
+    return "\n".join(lines)

@@ -138,7 +138,7 @@ def test_what_went_wrong_is_said(tmp_path: Path, workers: Workers) -> None:
     said = run(given, "--out", tmp_path / "out")
     assert "2 hung or died in an exercise: ann, bob." in said
     assert "1 cannot be read: eve." in said
-    assert "1 files are no submissions; see the summary." in said
+    assert "1 files are not submissions; see the summary." in said
     assert "a symbolic link" in (tmp_path / "out" / "summary.md").read_text()
 
 
@@ -404,5 +404,5 @@ def test_ctrl_c_leaves_the_grade_book_and_status_130(
     with pytest.raises(SystemExit) as ended:
         run(given, "--out", out, "--workers", 1)
     assert ended.value.code == 130
-    assert "Stopped; the same command goes on." in capsys.readouterr().err
+    assert "Stopped; the same command resumes the grading." in capsys.readouterr().err
     assert set(scores(out)) == {"ann", "bob"}

@@ -1,4 +1,4 @@
-"""What a run's folder gives to the write-up: numbers, tables, generations and figures."""
+"""What the write-up takes from a run's folder: numbers, tables, generations and figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from a3lib.results.tables import alpha_verdict
 
 RESULTS = "numbers.tex"
 PROMPTS_SHOWN = 5
-# The figures that A3.tex shows; the others of the run are copied for those who want them.
+# The figures that A3.tex shows; a run's other figures are copied too, for those who want them.
 FIGURES = (
     "baseline_rewards",
     "reinforce_reward",
@@ -22,7 +22,7 @@ FIGURES = (
     "dpo_loss",
     "forecast_calibration",
 )
-# The parts of a run's summary, as they are named where they are missing.
+# The parts of a run's summary, and what to call each where it is missing.
 PARTS = {
     "baseline": "the original's reward",
     "reinforce": "REINFORCE's reward",
@@ -34,7 +34,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Material:
-    """The files of generated/, content by name, and what could not be made, in words."""
+    """The files of generated/, content by name, and a list in words of what the run lacks."""
 
     files: dict[str, bytes]
     missing: list[str]
@@ -58,7 +58,7 @@ def results(summary: RunSummary) -> dict[str, str]:
 
 
 def by_beta(values: Sequence[tuple[float, float]]) -> str:
-    """Return pairs of a beta and a value of DPO's as LaTeX."""
+    """Return pairs of DPO's beta and a value as LaTeX."""
     return ", ".join(rf"{markup.number(value)} ($\beta = {beta:g}$)" for beta, value in values)
 
 
@@ -68,7 +68,7 @@ def measures_naturalness(rows: Sequence[KlResult] | Sequence[DpoResult]) -> bool
 
 
 def alpha_table(summary: RunSummary) -> str | None:
-    """Return the table of Q3.2, or None where the run did not come so far."""
+    """Return the table of Q3.2, or None where the run did not get that far."""
     rows, baseline = summary.kl, summary.baseline
     if not rows or baseline is None:
         return None
@@ -88,7 +88,7 @@ def alpha_table(summary: RunSummary) -> str | None:
 
 
 def beta_table(summary: RunSummary) -> str | None:
-    """Return the table of Q4.4, or None where the run did not come so far."""
+    """Return the table of Q4.4, or None where the run did not get that far."""
     rows = summary.dpo
     if not rows:
         return None
@@ -122,29 +122,29 @@ def forecast_table(summary: RunSummary) -> str | None:
 
 
 def generations(samples: Samples, summary: RunSummary) -> dict[str, str]:
-    """Return the files of generations, content by name, of each section whose models have some."""
+    """Return the file of generations, content by name, of each section whose models have some."""
     alphas = [kl_name(kl.alpha) for kl in summary.kl]
     betas = [dpo_name(dpo.beta) for dpo in summary.dpo]
     few = first_samples(samples, PROMPTS_SHOWN)
-    made = {}
-    for name, models, beside in (
+    files = {}
+    for section, names, beside in (
         ("original", [ORIGINAL], []),
         ("reinforce", [REINFORCE], [ORIGINAL]),
         ("kl", alphas, []),
         ("dpo", betas, [ORIGINAL]),
     ):
-        if any(model.name in models for model in few.models):
-            found = tuple(model for model in few.models if model.name in beside + models)
-            made[f"generations_{name}.tex"] = markup.generations(Samples(few.prompts, found))
-    return made
+        if any(model.name in names for model in few.models):
+            models = tuple(model for model in few.models if model.name in beside + names)
+            files[f"generations_{section}.tex"] = markup.generations(Samples(few.prompts, models))
+    return files
 
 
 def whole_figures(folder: Path) -> dict[str, bytes]:
-    """Return a run's figures as PDF, content by name; one that was cut off is left out."""
-    found = {file.stem: file.read_bytes() for file in sorted(folder.glob("figures/*.pdf"))}
+    """Return a run's figures as PDF, content by name; a truncated one is left out."""
+    figures = {file.stem: file.read_bytes() for file in sorted(folder.glob("figures/*.pdf"))}
     return {
         name: content
-        for name, content in found.items()
+        for name, content in figures.items()
         if content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
     }
 
@@ -157,11 +157,11 @@ TABLES: Mapping[str, Callable[[RunSummary], str | None]] = {
 
 
 def make_material(folder: Path, summary: RunSummary) -> Material:
-    """Return what a run's folder gives to the write-up, and what is missing of it.
+    """Return what the write-up takes from a run's folder, and what is missing there.
 
     Raises InputError where the samples are not what a run writes.
     """
-    missing = [shown for key, shown in PARTS.items() if not getattr(summary, key)]
+    missing = [part for key, part in PARTS.items() if not getattr(summary, key)]
     files = {RESULTS: markup.results_file(results(summary))}
     for name, make in TABLES.items():
         if (table := make(summary)) is not None:

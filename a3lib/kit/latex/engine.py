@@ -11,19 +11,19 @@ from pathlib import Path
 
 from a3lib.errors import InputError
 
-# The better one first: LuaLaTeX shows every script that a font is there for.
+# The better one first: LuaLaTeX shows every script that it finds a font for.
 ENGINES = ("lualatex", "pdflatex")
-# The Debian packages that writeup/A3.tex needs; others' are called alike.
+# The Debian packages that writeup/A3.tex needs; other systems' have similar names.
 PACKAGES = "texlive-latex-recommended, texlive-luatex, lmodern and fonts-dejavu-core"
-# Of one run; the first one may have to look through all fonts.
+# For one run; the first may have to look through all fonts.
 SECONDS = 180
-# Page numbers settle at the second run, references sometimes at the third.
+# Page numbers settle in the second run, references sometimes in the third.
 MOST_RUNS = 3
-# What LaTeX calls its files. Not the document's name: where LuaLaTeX fails it removes a PDF of that
-# name beside the document, which would be the last good one.
+# What LaTeX calls its files. Not the document's name: where LuaLaTeX fails, it removes a PDF of
+# that name beside the document, which would be the last good one.
 JOB = "a3lib-typeset"
-# Files are read and written below the write-up alone, whatever a text says; lines of the log stay
-# whole; no font is drawn on the spot.
+# Files are read and written only below the write-up, whatever a text says; lines of the log are not
+# broken; no font is made on the fly.
 ENVIRONMENT = {
     "openin_any": "p",
     "openout_any": "p",
@@ -32,14 +32,14 @@ ENVIRONMENT = {
     "MKTEXTFM": "0",
 }
 ERROR = re.compile(r"^(?:(?P<file>[^\n]+?):(?P<line>\d+): |! ?)(?P<what>\S[^\n]*)$", re.MULTILINE)
-# What TeX says where it stops for a reason that has no line.
+# What TeX says where it stops and no line is to blame.
 STOPPED = re.compile(r"^\*\*\* \((.*)\)", re.MULTILINE)
 SECTION = re.compile(r"^\\sectionpages\{(\d+)\}\{(\d+)\}\{(\d+)\}\{(\d+) pages?\}", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class SectionPages:
-    """How many pages a section takes, and how many it may."""
+    """How many pages a section takes, and how many it may take."""
 
     section: int
     pages: int
@@ -58,7 +58,7 @@ class SectionPages:
 
 @dataclass(frozen=True)
 class Typeset:
-    """A document that LaTeX made: which program made it, the PDF, the pages of its sections."""
+    """A typeset document: the LaTeX program, the PDF, its sections' pages and the log."""
 
     engine: str
     pdf: bytes
@@ -72,30 +72,30 @@ def installed_engines() -> list[str]:
 
 
 def first_error(log: str) -> str:
-    """Return the first error of LaTeX's log with its file, line and place, or an empty text."""
-    found = ERROR.search(log)
-    if found is None:
+    """Return the first error in LaTeX's log with its file, line and place, or an empty text."""
+    error = ERROR.search(log)
+    if error is None:
         return ""
-    what = found["what"].rstrip(". ")
-    if found["line"] is None:
-        stopped = STOPPED.search(log, found.end())
+    what = error["what"].rstrip(". ")
+    if error["line"] is None:
+        stopped = STOPPED.search(log, error.end())
         return f"{what} ({stopped[1]})" if stopped else what
-    # What had been read of the line when the error came up.
-    place = re.compile(rf"^l\.{found['line']} (.*)$", re.MULTILINE).search(log, found.end())
+    # How far the line had been read when the error came up.
+    place = re.compile(rf"^l\.{error['line']} (.*)$", re.MULTILINE).search(log, error.end())
     at = f" at {place[1].strip()[-60:]!r}" if place and place[1].strip() else ""
-    return f"{found['file'].removeprefix('./')}, line {found['line']}: {what}{at}"
+    return f"{error['file'].removeprefix('./')}, line {error['line']}: {what}{at}"
 
 
 def section_pages(auxiliary: str) -> tuple[SectionPages, ...]:
     """Return the pages of each section, as a3.sty notes them in the .aux file."""
-    rows = ([int(number) for number in found] for found in SECTION.findall(auxiliary))
+    rows = ([int(number) for number in row] for row in SECTION.findall(auxiliary))
     return tuple(
         SectionPages(section, last - first + 1, limit) for section, first, last, limit in rows
     )
 
 
 def read(file: Path) -> bytes:
-    """Return what is in a file, nothing where there is none."""
+    """Return a file's content, or nothing where there is no file."""
     return file.read_bytes() if file.is_file() else b""
 
 
@@ -113,7 +113,7 @@ def run_engine(engine: str, document: Path, output: Path) -> None:
     ]
     environment: Mapping[str, str] = os.environ | ENVIRONMENT
     try:
-        ended = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=document.parent,
             env=environment,
@@ -123,12 +123,12 @@ def run_engine(engine: str, document: Path, output: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise InputError(
-            f"{engine} was not done with {document.name} after {SECONDS} s; look for what never "
-            "ends in it."
+            f"{engine} had not finished {document.name} after {SECONDS} s; look for something that "
+            "never ends in it."
         ) from error
-    if ended.returncode != 0:
-        text = read(output / f"{JOB}.log") or ended.stdout
-        reason = first_error(text.decode("utf-8", "replace")) or f"status {ended.returncode}"
+    if process.returncode != 0:
+        text = read(output / f"{JOB}.log") or process.stdout
+        reason = first_error(text.decode("utf-8", "replace")) or f"status {process.returncode}"
         is_package = re.search(r"File `.*\.(sty|cls|ltx|def)' not found", reason)
         remedy = f"install {PACKAGES}" if is_package else "mend it and try again"
         raise InputError(f"{engine} cannot make the PDF: {reason}; {remedy}.")
@@ -137,19 +137,19 @@ def run_engine(engine: str, document: Path, output: Path) -> None:
 def typeset(engine: str, document: Path) -> Typeset:
     """Make a PDF of a .tex file, and leave nothing beside the file.
 
-    Raises InputError where LaTeX finds an error or does not come to an end.
+    Raises InputError where LaTeX finds an error or does not finish.
     """
     with tempfile.TemporaryDirectory() as name:
-        made = Path(name) / JOB
+        output = Path(name) / JOB
         notes = b""
         for _ in range(MOST_RUNS):
-            run_engine(engine, document, made.parent)
-            before, notes = notes, read(made.with_suffix(".aux"))
+            run_engine(engine, document, output.parent)
+            before, notes = notes, read(output.with_suffix(".aux"))
             if notes == before:
                 break
-        pdf = read(made.with_suffix(".pdf"))
-        log = read(made.with_suffix(".log"))
+        pdf = read(output.with_suffix(".pdf"))
+        log = read(output.with_suffix(".log"))
     if not pdf:
-        raise InputError(f"{engine} made no page of {document.name}; write something in it.")
+        raise InputError(f"{engine} made no page from {document.name}; write something in it.")
     sections = section_pages(notes.decode("utf-8", "replace"))
     return Typeset(engine, pdf, sections, log.decode("utf-8", "replace"))

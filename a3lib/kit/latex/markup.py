@@ -1,4 +1,4 @@
-"""LaTeX for what a run found: texts of a language model, numbers, tables; all of it pure ASCII.
+"""LaTeX for a run's results: texts of a language model, numbers, tables; all of it pure ASCII.
 
 The macros are those of writeup/a3.sty.
 """
@@ -13,9 +13,9 @@ from a3lib.util.numbers import decimals
 
 # Shown where a number was not measured.
 NO_NUMBER = "--"
-# A number with so many decimals, as `numbers.decimals` has it.
+# A number with a fixed count of decimals; see `numbers.decimals`.
 number = partial(decimals, missing=NO_NUMBER)
-# Words longer than this can break at every character: of ordinary words, few are.
+# Words longer than this can break at every character: few ordinary words are.
 LONGEST_WORD = 20
 # LaTeX reads lines of limited length, so a long text is written on several.
 CHARACTERS_PER_LINE = 60
@@ -79,7 +79,7 @@ SIGNS = {
     "\u0152": "OE",
     "\u0153": "oe",
 }
-# The accent's command for a combining mark, for letters that are one character with their accent.
+# The accent command of a combining mark, for letters that form one character with their accent.
 ACCENTS = {
     "\u0300": "`",
     "\u0301": "'",
@@ -97,7 +97,7 @@ INSIDE_A_RUN = ("NSM", "WS", "ON", "CS", "ES")
 
 
 def is_visible(character: str) -> bool:
-    """Say whether a character shows: no control, format or private character, nor odd space."""
+    """Say whether a character is visible: no control, format or private one and no odd space."""
     category = unicodedata.category(character)
     is_selector = 0xFE00 <= ord(character) <= 0xFE0F or 0xE0100 <= ord(character) <= 0xE01EF
     return category[0] != "C" and category not in ("Zs", "Zl", "Zp") and not is_selector
@@ -120,49 +120,49 @@ def latex_of_character(character: str) -> str:
 
 def latex_of_word(word: str) -> list[str]:
     """Return the LaTeX of each character; a long word gets places where it may break."""
-    made = [latex_of_character(character) for character in word]
+    characters = [latex_of_character(character) for character in word]
     if len(word) <= LONGEST_WORD:
-        return made
+        return characters
     # A mark stays with the letter that it stands on.
     is_mark = [unicodedata.category(character)[0] == "M" for character in word]
     return [
-        latex if number == 0 or is_mark[number] else rf"\breakhere{{}}{latex}"
-        for number, latex in enumerate(made)
+        latex if place == 0 or is_mark[place] else rf"\breakhere{{}}{latex}"
+        for place, latex in enumerate(characters)
     ]
 
 
 def right_to_left_runs(text: str) -> list[tuple[int, int]]:
     """Return where runs of right-to-left text begin and end: their first and last letters."""
     runs: list[tuple[int, int]] = []
-    goes_on = False
+    is_open = False
     for place, character in enumerate(text):
         direction = unicodedata.bidirectional(character)
         if direction in RIGHT_TO_LEFT:
-            first = runs.pop()[0] if goes_on else place
+            first = runs.pop()[0] if is_open else place
             runs.append((first, place))
-            goes_on = True
+            is_open = True
         elif direction not in INSIDE_A_RUN or unicodedata.mirrored(character):
-            goes_on = False
+            is_open = False
     return runs
 
 
 def escape(text: str) -> str:
-    r"""Return a text as ASCII LaTeX: whatever is in it, what is read is what it says.
+    r"""Return a text as ASCII LaTeX that typesets to what the text says, whatever is in it.
 
-    Latin letters and signs are LaTeX's own; another character is \character{its code point}, which
-    a font shows or a box, and one that cannot be seen is \codepoint{...}, always a box.
+    Latin letters and signs are LaTeX's own. Any other character is \character{its code point}, and
+    shows it or a box; an invisible one is \codepoint{...}, always a box.
     """
     words = text.split(" ")
-    made = latex_of_word(words[0])
+    characters = latex_of_word(words[0])
     for before, word in pairwise(words):
-        # LaTeX makes one space of several.
-        made += [" " if before else r"\space{}", *latex_of_word(word)]
+        # LaTeX merges several spaces into one.
+        characters += [" " if before else r"\space{}", *latex_of_word(word)]
     for first, last in right_to_left_runs(text):
-        made[first] = rf"\righttoleft{{{made[first]}"
-        made[last] += "}"
+        characters[first] = rf"\righttoleft{{{characters[first]}"
+        characters[last] += "}"
     lines, length = "", 0
-    for latex in made:
-        # LaTeX drops the spaces that a line begins with.
+    for latex in characters:
+        # LaTeX drops spaces at the start of a line.
         if length >= CHARACTERS_PER_LINE and latex != " ":
             lines, length = f"{lines}%\n", 0
         lines, length = lines + latex, length + 1
@@ -175,7 +175,7 @@ def results_file(results: Mapping[str, str]) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], columns: str) -> str:
-    """Return a table of cells that are LaTeX; `columns` are letters such as lrr."""
+    """Return a table whose cells are LaTeX; `columns` are letters such as lrr."""
     lines = [" & ".join(cells) + r" \\" for cells in (header, *rows)]
     lines.insert(1, r"\midrule")
     return "\n".join([rf"\begin{{resulttabular}}{{{columns}}}", *lines, r"\end{resulttabular}", ""])
@@ -187,7 +187,7 @@ def generations(samples: Samples) -> str:
     for place, prompt in enumerate(samples.prompts):
         lines.append(rf"\prompt{{{escape(prompt)}}}")
         for model in samples.models:
-            shown = (escape(model.name), number(model.rewards[place], 2))
+            name, reward = escape(model.name), number(model.rewards[place], 2)
             completion = escape(model.completions[place])
-            lines.append(rf"\completion{{{shown[0]}}}{{{shown[1]}}}{{{completion}}}")
+            lines.append(rf"\completion{{{name}}}{{{reward}}}{{{completion}}}")
     return "\n".join([*lines, r"\end{generatedtexts}", ""])

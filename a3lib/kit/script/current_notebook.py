@@ -20,7 +20,7 @@ def in_a_notebook() -> bool:
 
 
 def notebook_from_colab() -> Any:
-    """Return the notebook as it stands in Colab's page, or None where this is not Colab.
+    """Return the notebook as it is in Colab's page, or None outside Colab.
 
     Raises `InputError` where the page does not answer.
     """
@@ -31,7 +31,7 @@ def notebook_from_colab() -> Any:
     answer = _message.blocking_request("get_ipynb", timeout_sec=COLAB_SECONDS)
     try:
         return parsed_notebook(json.dumps(answer["ipynb"]), "this notebook")
-    except (InputError, KeyError, TypeError) as error:  # No answer is None.
+    except (InputError, KeyError, TypeError) as error:  # Without an answer it is None.
         raise InputError(
             f"Colab did not hand over this notebook: run the cell again, or download it and "
             f"{NAME_IT}."
@@ -51,8 +51,8 @@ def notebook_in_use() -> Path:
     for name in filter(None, editors):
         if str(name).endswith(".ipynb") and Path(name).is_file():
             return Path(name)
-    found = sorted(Path().glob("*.ipynb"))
-    if len(found) == 1:
-        return found[0]
-    count = f"{len(found)} notebooks are" if found else "No notebook is"
-    raise InputError(f"{count} in this folder, so which one this is cannot be told: {NAME_IT}.")
+    notebooks = sorted(Path().glob("*.ipynb"))
+    if len(notebooks) == 1:
+        return notebooks[0]
+    count = f"{len(notebooks)} notebooks are" if notebooks else "No notebook is"
+    raise InputError(f"{count} in this folder, so it is unclear which one this is: {NAME_IT}.")

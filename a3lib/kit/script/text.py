@@ -37,7 +37,7 @@ def notebook_to_source(nb: Any) -> tuple[str, Findings]:
         line = source.split("\n")[(error.lineno or 1) - 1].strip()
         raise ExportError(
             f"its cells do not make one script ({error.msg} at `{line}`): "
-            "write that line in another way and export again."
+            "write that line differently and export again."
         ) from error
     return source, replace(findings, left_out=tuple(left_out))
 
@@ -50,7 +50,7 @@ def future_features(node: ast.stmt) -> list[str]:
 
 
 def imports_to_add(statements: list[Statement]) -> list[str]:
-    """Return imports of the names that only a notebook has without one."""
+    """Return imports for the names that only a notebook has without one."""
     names = [names_of(statement.node) for statement in statements]
     bound = {name for some in names for name in some.bound}
     read = {name for some in names for name in some.read | some.later}
@@ -59,7 +59,7 @@ def imports_to_add(statements: list[Statement]) -> list[str]:
 
 
 def script_of(nb: Any, header: list[str], statements: list[Statement], at_top: list[bool]) -> str:
-    """Return the text: header, what an import runs, and the rest under its guard."""
+    """Return the script: its header, what an import runs, and the rest under the guard."""
     parts: dict[bool, list[str]] = {True: ["\n".join(header)], False: []}
     headings: list[str] = []
     for number, cell in enumerate(nb.cells, start=1):
@@ -78,6 +78,6 @@ def script_of(nb: Any, header: list[str], statements: list[Statement], at_top: l
 
 
 def headings_of(markdown: str) -> list[str]:
-    """Return a markdown cell's headings as comments, without what is in its code blocks."""
+    """Return a markdown cell's headings as comments; lines in code blocks do not count."""
     prose = re.sub(r"^(```|~~~).*?^\1", "", markdown, flags=re.MULTILINE | re.DOTALL)
     return [f"# {line}" for line in re.findall(r"^#{1,6} .*\S", prose, flags=re.MULTILINE)]

@@ -14,7 +14,7 @@ CONSTANTS = (ast.Assign, ast.AnnAssign)
 
 @dataclass(frozen=True)
 class Findings:
-    """What a reader of the script must know about how it was made."""
+    """What a reader of the script must know about the export."""
 
     left_out: tuple[LeftOut, ...]
     supplied_globals: tuple[str, ...]
@@ -23,12 +23,12 @@ class Findings:
 
 @dataclass
 class Seen:
-    """What is known of names from the statements before the one that is being placed."""
+    """What is known about names from the statements before the one being placed."""
 
     top: set[str] = field(default_factory=set)
     guarded: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)  # Guarded code came to these.
+    used: set[str] = field(default_factory=set)  # Guarded code reaches these.
     changeable: set[str] = field(default_factory=set)  # Code can alter these in place.
     values: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     mentions: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -36,7 +36,7 @@ class Seen:
 
 
 def place(statements: list[Statement], future: str) -> tuple[list[bool], Findings]:
-    """Return which statements stay at the top level, and what to report of that."""
+    """Return which statements stay at the top level, and what to report about it."""
     seen = Seen()
     at_top: list[bool] = []
     problems: list[str] = []
@@ -68,7 +68,7 @@ def place(statements: list[Statement], future: str) -> tuple[list[bool], Finding
 
 
 def why_guarded(node: ast.stmt, names: Names, seen: Seen) -> str | None:
-    """Say why a statement must stay behind the code before it, or None for the top level."""
+    """Say why a statement must run after the code before it, or None for the top level."""
     if not defines(node):
         return "it runs code"
     late = names.read & (seen.guarded | seen.gone)
@@ -89,7 +89,7 @@ def defines(node: ast.stmt) -> bool:
     """Return whether a statement only defines names, so that an import may run it."""
     if isinstance(node, (*FUNCTIONS, ast.ClassDef, *IMPORTS)):
         return True
-    if isinstance(node, ast.Try):  # Such as an import with something to fall back on.
+    if isinstance(node, ast.Try):  # Such as an import with a fallback.
         return all(isinstance(part, ast.Pass) or defines(part) for part in parts_of(node)[1])
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
@@ -110,16 +110,16 @@ def values_of(node: ast.stmt, names: Names) -> dict[str, str]:
     lasting = isinstance(node, CONSTANTS) and defines(node) and not has_display(node)
     same = isinstance(node, FUNCTIONS) or lasting
     values = dict.fromkeys(sorted(names.bound), ast.dump(node) if same else str(id(node)))
-    for found in (part for part in ast.walk(node) if isinstance(part, IMPORTS)):
-        start = f"{'.' * found.level}{found.module}." if isinstance(found, ast.ImportFrom) else ""
-        for alias in found.names:
+    for part in (part for part in ast.walk(node) if isinstance(part, IMPORTS)):
+        start = f"{'.' * part.level}{part.module}." if isinstance(part, ast.ImportFrom) else ""
+        for alias in part.names:
             name = bound_by(alias)
             values |= {name: start + (alias.name if start or alias.asname else name)}
     return {name: value for name, value in values.items() if name in names.bound}
 
 
 def note(statement: Statement, names: Names, seen: Seen, guarded: bool) -> None:
-    """Bring `seen` up to date with a statement that has its place."""
+    """Update `seen` with a statement that has been placed."""
     node, reads = statement.node, names.read | names.later
     if isinstance(node, ast.ClassDef) or (isinstance(node, CONSTANTS) and has_display(node)):
         seen.changeable |= names.bound
@@ -140,7 +140,7 @@ def note(statement: Statement, names: Names, seen: Seen, guarded: bool) -> None:
 
 
 def reached_from(names: Iterable[str], mentions: dict[str, set[str]]) -> set[str]:
-    """Return the names that code can come to from some names, by way of the functions it calls."""
+    """Return the names that code can reach from some names, through the functions it calls."""
     reached, ahead = set[str](), list(names)
     while ahead:
         name = ahead.pop()

@@ -14,17 +14,20 @@ from a3lib.util.files import PROJECT
 
 @dataclass(frozen=True)
 class Verification:
-    """What a fresh process found in a script; `error` is None when the script imports."""
+    """A script as a fresh process sees it; `error` is None where it imports.
+
+    The required functions are `correct`, `missing`, or have `different` arguments.
+    """
 
     error: str | None
     seconds: float
-    found: tuple[str, ...] = ()
+    correct: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     different: tuple[str, ...] = ()
 
 
-# An audit hook sees every connection that Python makes and cannot be taken away. Linux, where it
-# lets us, gives the process a network of its own as well, for what other code in it tries.
+# An audit hook sees every connection that Python makes, and cannot be removed. Where Linux allows
+# it, the process also gets a network of its own, which holds for what other code in it tries.
 CHILD = """
 import ctypes, importlib.util, inspect, json, os, sys, time
 
@@ -47,7 +50,7 @@ REFUSED = {"connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname", "geth
 try:
     without_network()
 except Exception:
-    pass  # Not Linux, or not allowed: then the hook is what there is.
+    pass  # Not Linux, or not allowed: the hook alone must do.
 sys.addaudithook(refuse)
 
 script, name, *functions = sys.argv[1:]
@@ -64,9 +67,9 @@ def arguments(value):
         return None
     return [[p.name, p.default is not p.empty] for p in parameters]
 
-found = {f: arguments(getattr(module, f)) for f in functions if hasattr(module, f)}
+signatures = {f: arguments(getattr(module, f)) for f in functions if hasattr(module, f)}
 print()  # The script may have left a line open.
-print(json.dumps({"seconds": seconds, "found": found}))
+print(json.dumps({"seconds": seconds, "signatures": signatures}))
 """
 
 
@@ -82,12 +85,12 @@ def verify_script(
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    given = [str(script.resolve()), script.stem, *REQUIRED_FUNCTIONS]
-    # Files and no pipes: a process that the script leaves behind would keep a pipe open.
+    arguments = [str(script.resolve()), script.stem, *REQUIRED_FUNCTIONS]
+    # Files, not pipes: a process that the script leaves behind would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         try:
             child = subprocess.run(
-                [sys.executable, "-c", CHILD, *given],
+                [sys.executable, "-c", CHILD, *arguments],
                 cwd=folders[0],
                 env={**os.environ, **settings},
                 stdin=subprocess.DEVNULL,
@@ -101,26 +104,29 @@ def verify_script(
     answers = [line for line in printed.splitlines() if line.startswith('{"seconds"')]
     if child.returncode or not answers:
         lines = complaints.strip().splitlines()
-        return Verification(lines[-1] if lines else f"it ends with {child.returncode}", 0.0)
+        return Verification(lines[-1] if lines else f"it exits with status {child.returncode}", 0.0)
     answer = json.loads(answers[-1])
-    return compare(answer["seconds"], answer["found"])
+    return compare(answer["seconds"], answer["signatures"])
 
 
-def compare(seconds: float, arguments: dict[str, list[tuple[str, bool]] | None]) -> Verification:
-    """Hold a script's functions, given as arguments with "has a default", against the list."""
-    found, missing, different = [], [], []
+def compare(seconds: float, signatures: dict[str, list[tuple[str, bool]] | None]) -> Verification:
+    """Compare a script's functions with `REQUIRED_FUNCTIONS`.
+
+    A signature is the arguments' names, each with whether it has a default.
+    """
+    correct, missing, different = [], [], []
     for name, required in REQUIRED_FUNCTIONS.items():
-        given = arguments.get(name)
-        shown = ", ".join(f"{a}=..." if has_default else a for a, has_default in given or [])
+        signature = signatures.get(name)
+        text = ", ".join(f"{a}=..." if has_default else a for a, has_default in signature or [])
         optional = required[len(required) - REQUIRED_DEFAULTS[name] :]
-        if name not in arguments:
+        if name not in signatures:
             missing.append(name)
-        elif given is None:
+        elif signature is None:
             different.append(f"{name} is not a function")
-        elif tuple(argument for argument, _ in given) != required:
-            different.append(f"{name}({shown}) must be {name}({', '.join(required)})")
-        elif not all(has_default for argument, has_default in given if argument in optional):
-            different.append(f"{name}({shown}) must have a default for {' and '.join(optional)}")
+        elif tuple(argument for argument, _ in signature) != required:
+            different.append(f"{name}({text}) must be {name}({', '.join(required)})")
+        elif not all(has_default for argument, has_default in signature if argument in optional):
+            different.append(f"{name}({text}) must have a default for {' and '.join(optional)}")
         else:
-            found.append(name)
-    return Verification(None, seconds, tuple(found), tuple(missing), tuple(different))
+            correct.append(name)
+    return Verification(None, seconds, tuple(correct), tuple(missing), tuple(different))

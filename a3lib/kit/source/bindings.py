@@ -19,7 +19,7 @@ class Names:
 
 
 def names_of(node: ast.stmt, future: str = "") -> Names:
-    """Sort the globals in a statement; `future` is the notebook's `from __future__` line."""
+    """Return the globals of a statement; `future` is the notebook's `from __future__` line."""
     table = symtable.symtable(f"{future}\n{ast.unparse(node)}", "cell", "exec")
     bound, read, later, reassigned = set[str](), set[str](), set[str](), set[str]()
     for scope, when_called in [(table, False), *scopes_in(table)]:

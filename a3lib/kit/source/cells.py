@@ -1,10 +1,11 @@
-"""What of a notebook's cell is Python, statement by statement, and what is left out of it."""
+"""Split a notebook's cell into Python statements, and list what is left out of it."""
 
 import ast
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -40,9 +41,9 @@ class CellError(ExportError):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A line of the notebook that the script has not, or has in other words, and why.
+    """A line of the notebook that the script leaves out or rewrites, and why.
 
-    `cell` is None where the line is one of a .py.
+    `cell` is None for a line of a .py.
     """
 
     cell: int | None
@@ -85,15 +86,17 @@ class Edit:
 def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[LeftOut]]:
     """Return a cell's statements as Python, and what was left out of it.
 
-    `colab` has the names that hold something of google.colab, and is brought up to date. Raises
-    `ExportError` for a cell that has a syntax error.
+    `colab` has the names that hold something from google.colab, and is updated.
+
+    Raises `ExportError` for a cell that has a syntax error.
     """
     code = TransformerManager().transform_cell(cell.source)
     numbers = notebook_lines(cell, code)
     tree = parse_cell(cell, code, numbers)
     edits = list(edits_of(tree.body, colab))
     left_out = [
-        LeftOut(cell.number, *shown(edit.node, cell, code, numbers), edit.why) for edit in edits
+        LeftOut(cell.number, *line_and_text(edit.node, cell, code, numbers), edit.why)
+        for edit in edits
     ]
     statements = []
     for node, text in cut(with_edits(code, edits)):
@@ -141,7 +144,7 @@ def parse_cell(cell: CodeCell, code: str, numbers: list[int]) -> ast.Module:
 
 
 def notebook_lines(cell: CodeCell, code: str) -> list[int]:
-    """Return, for each line of the Python that IPython made of a cell, the line it came from."""
+    """Return, for each line of the Python that IPython made from a cell, the line it came from."""
     original = [*cell.source.split("\n"), ""]
     at = next((index for index, text in enumerate(original) if text.strip()), 0)
     numbers = []
@@ -230,7 +233,7 @@ def parts_of(node: ast.AST) -> tuple[list[ast.AST], list[ast.stmt]]:
 
 def edit_of_import(node: ast.Import | ast.ImportFrom, at_top: bool) -> Edit | None:
     """Return what to do to an import of google.colab or of the old AdamW."""
-    # An import of google.colab inside a `try` or an `if` has its own way out, so it stays.
+    # An import of google.colab inside a `try` or an `if` has its own fallback, so it stays.
     colab = colab_aliases(node) if at_top else []
     old = isinstance(node, ast.ImportFrom) and node.module in OLD_ADAMW_MODULES
     adamw = [alias for alias in node.names if old and alias.name == "AdamW"]
@@ -260,10 +263,10 @@ def bound_by(alias: ast.alias) -> str:
 
 def edit_of_statement(node: ast.stmt, own: list[ast.AST], colab: set[str]) -> Edit | None:
     """Return what to do to a statement with a magic or a Colab name in it."""
-    for found in (found for part in own for found in ast.walk(part)):
-        if notebook_method(found):
-            return edit_of_magic(node, found)
-        if isinstance(found, ast.Name) and found.id in colab and isinstance(found.ctx, ast.Load):
+    for part in chain.from_iterable(map(ast.walk, own)):
+        if notebook_method(part):
+            return edit_of_magic(node, part)
+        if isinstance(part, ast.Name) and part.id in colab and isinstance(part.ctx, ast.Load):
             return Edit(node, "pass", COLAB_WHY, names_of(node).bound)
     return None
 
@@ -287,7 +290,7 @@ def edit_of_magic(node: ast.stmt, call: ast.AST) -> Edit:
     return Edit(node, "pass", f"{what}{lost}", gone)
 
 
-def shown(
+def line_and_text(
     node: ast.stmt | ast.expr, cell: CodeCell, code: str, numbers: list[int]
 ) -> tuple[int, str]:
     """Return a node's line in the notebook, and its text there on one line."""
@@ -298,7 +301,7 @@ def shown(
 
 
 def with_edits(code: str, edits: Iterable[Edit]) -> str:
-    """Replace pieces of code and keep the number of lines; columns of a tree count bytes."""
+    """Replace pieces of code and keep the number of lines; a tree's columns count bytes."""
     lines = [line.encode() for line in code.split("\n")]
     for edit in reversed(list(edits)):
         first, last = first_line(edit.node) - 1, last_line(edit.node) - 1
@@ -362,7 +365,7 @@ def in_coroutine(name: str, text: str, bound: frozenset[str]) -> str:
 
 
 def indented(text: str) -> str:
-    """Indent code, except for lines that go on with a string if that would alter the string."""
+    """Indent code, except for a string's later lines where that would alter the string."""
     tree = ast.parse(text)
     everywhere = textwrap.indent(text, "    ")
     if is_code_of(f"if 1:\n{everywhere}", [ast.If(ast.Constant(1), tree.body, [])]):

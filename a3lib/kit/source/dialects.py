@@ -14,7 +14,7 @@ MARKER = re.compile(r"# (In ?\[[\d ]*\]:|%%( .*)?|\+( .*)?|-)\s*")
 
 
 def with_colab_cells(text: str) -> str:
-    """Bring back the Python of cells that Colab commented out because of %%time and its like."""
+    """Bring back the Python of cells that Colab commented out because of %%time and the like."""
     lines = text.split("\n")
     for index, line in enumerate(lines[:-1]):
         magic = CELL_MAGIC.match(lines[index + 1])
@@ -30,15 +30,15 @@ def with_colab_cells(text: str) -> str:
 def with_blocks(text: str) -> str:
     """Put `pass` where an indented command became a comment: its block may have nothing else."""
     return "\n".join(
-        f"{found['colab'] or found['jupytext']}pass"
-        if (found := COMMENTED.fullmatch(line))
+        f"{command['colab'] or command['jupytext']}pass"
+        if (command := COMMENTED.fullmatch(line))
         else line
         for line in text.split("\n")
     )
 
 
 def with_raw_prose(text: str, end: int) -> str:
-    r"""Make a string raw whose last line has this number and that begins at a line's start.
+    r"""Make raw the string that ends in the line of this number and begins at a line's start.
 
     Colab writes prose as strings, with its backslashes as they were, and Python refuses "\xi".
     """
@@ -54,7 +54,7 @@ def with_raw_prose(text: str, end: int) -> str:
 
 
 def marked_cells(text: str) -> list[tuple[int, str]]:
-    """Cut a script where a cell begins; each part comes with the number of lines above it."""
+    """Cut a script where cells begin; each part comes with the number of lines above it."""
     lines = text.split("\n")
     starts = [index for index, line in enumerate(lines) if MARKER.fullmatch(line)]
     bounds = sorted({0, *starts, len(lines)})

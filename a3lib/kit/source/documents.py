@@ -1,4 +1,4 @@
-"""Read a script or a notebook that a person made, whatever editor or system wrote the file."""
+"""Read a person's script or notebook, whatever editor or system wrote the file."""
 
 import codecs
 import warnings
@@ -11,7 +11,7 @@ from a3lib.errors import InputError
 
 
 def decoded(content: bytes, name: str) -> str:
-    """Return a file's text with Unix line ends: of UTF-8 with or without a mark, or UTF-16 with.
+    """Return a file's text with Unix line ends, from UTF-8 or from UTF-16 with a byte-order mark.
 
     Raises InputError, with the file's name, where it is neither or holds null bytes.
     """
@@ -29,11 +29,11 @@ def decoded(content: bytes, name: str) -> str:
 def parsed_notebook(text: str, name: str) -> NotebookNode:
     """Return a notebook of any version as one of version 4.
 
-    Raises InputError, with the file's name, where the text is no notebook's.
+    Raises InputError, with the file's name, where the text is not a notebook.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Those are of an old notebook file.
+            warnings.simplefilter("ignore")  # They are about an old notebook file.
             notebook = nbformat.reads(text, as_version=4)
         texts = [part for cell in notebook.cells for part in (cell.source, cell.cell_type)]
         if not all(isinstance(part, str) for part in texts):
@@ -50,7 +50,7 @@ def parsed_notebook(text: str, name: str) -> NotebookNode:
 
 
 def read_notebook(file: Path) -> NotebookNode:
-    """Return the notebook in a file; raises InputError where it cannot be read or is none."""
+    """Return the notebook in a file; raises InputError where it is none or cannot be read."""
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -1,7 +1,7 @@
 """Run a submission's statements one by one, in the process that is meant for them.
 
 Because this runs beside the student's code, nothing is imported here but the standard library
-and what imports nothing else.
+and modules that import nothing else.
 """
 
 import __future__
@@ -19,7 +19,7 @@ FUTURE_FLAGS = sum(
 
 
 class LoadedModule:
-    """What stands in `sys.modules` for a submission: an object whose globals are a given dict.
+    """What stands in `sys.modules` for a submission: an object whose attributes are a namespace.
 
     Dataclasses, pickles and type hints look their module up there by its name.
     """
@@ -52,6 +52,6 @@ def load_statements(texts: list[str], namespace: dict[str, Any]) -> list[str]:
 
 
 def first_line_of_code(text: str) -> str:
-    """Return a statement's first line that is no comment, made printable."""
+    """Return a statement's first line that is not a comment, made printable."""
     lines = [line.strip() for line in text.splitlines()]
     return printable(next((line for line in lines if line and not line.startswith("#")), ""), 100)

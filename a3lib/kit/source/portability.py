@@ -28,10 +28,10 @@ UNTOUCHED = {
     "isinstance",
     "str",
 }
-# These raise on a machine without that hardware, and have no result.
+# These raise on a machine without that hardware, and return nothing.
 NEEDS_HARDWARE = re.compile(r"torch\.(mps\.\w+|cuda\.(synchronize|set_device|reset_\w+))")
 OLD_ADAMW_ARGUMENTS = ("correct_bias", "no_deprecation_warning")
-# Names that transformers 5 has no more, and what took their place.
+# Names that newer versions no longer have, and what took their place.
 RENAMED = {
     ("transformers", "AutoModelWithLMHead"): "AutoModelForCausalLM",
     ("tqdm", "tqdm_notebook"): "tqdm",
@@ -50,7 +50,7 @@ def without_foreign_names(node: ast.stmt) -> tuple[ast.stmt, list[tuple[ast.AST,
 
 
 def binds_device(node: ast.stmt) -> bool:
-    """Say whether `device` is another thing somewhere in a statement than the injected one."""
+    """Say whether a statement gives `device` a meaning of its own somewhere."""
     return any(
         (isinstance(part, ast.arg) and part.arg == "device")
         or (isinstance(part, ast.Name) and part.id == "device" and isinstance(part.ctx, ast.Store))
@@ -59,7 +59,7 @@ def binds_device(node: ast.stmt) -> bool:
 
 
 def last_name(node: ast.expr) -> str:
-    """Return "c" for `a.b.c` and for `c`, and "" for what is neither."""
+    """Return "c" for `a.b.c` and for `c`, and "" for anything else."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
@@ -75,13 +75,12 @@ class Rewriter(ast.NodeTransformer):
     def device(self, at: ast.expr) -> ast.expr:
         """Return what stands for a device's name, and note it."""
         new: ast.expr = ast.Constant("cpu") if self.own_device else ast.Name("device", ast.Load())
-        self.notes.append(
-            (at, ast.unparse(at), f"rewritten to {ast.unparse(new)}, because graders have no such")
-        )
+        why = f"rewritten to {ast.unparse(new)}, because graders have no such device"
+        self.notes.append((at, ast.unparse(at), why))
         return ast.copy_location(new, at)
 
     def value(self, node: Any) -> Any:
-        """Return a value in which device names that it may come to are replaced."""
+        """Return a value with the device names that it may take replaced."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return self.device(node) if DEVICE.fullmatch(node.value) else node
         if isinstance(node, ast.IfExp):

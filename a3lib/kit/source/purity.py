@@ -34,7 +34,7 @@ PURE = (
     ast.boolop,
     ast.cmpop,
 )
-# What a top-level statement may read besides the names that the script gives.
+# What a top-level statement may read besides the names that the script defines.
 BUILTINS = frozenset([*dir(builtins), *NOTEBOOK_NAMES])
 
 BANNED = re.compile(
@@ -175,18 +175,20 @@ def reason_against_call(
     if attributes:
         known = isinstance(root, ast.Constant) or attributes[0] in HARMLESS_METHODS
         return None if known else f"it calls {attributes[0]}"
-    # Without an import it is a builtin, or something that the file made.
-    given = {part.id for a in call.args for part in ast.walk(a) if isinstance(part, ast.Name)}
-    handed = sorted(n for n in given & set(definitions) if isinstance(definitions[n], FUNCTIONS))
-    if handed:
-        return f"it may call {handed[0]}, which this file defines"
+    # Without an import it is a builtin, or something that the file creates.
+    arguments = {part.id for a in call.args for part in ast.walk(a) if isinstance(part, ast.Name)}
+    functions = sorted(
+        n for n in arguments & set(definitions) if isinstance(definitions[n], FUNCTIONS)
+    )
+    if functions:
+        return f"it may call {functions[0]}, which this file defines"
     return None if hasattr(builtins, name or " ") else f"it calls {ast.unparse(call.func)}"
 
 
 def is_record(node: ast.stmt) -> bool:
-    """Say whether making an instance of a class only stores what it is given."""
+    """Say whether making an instance of a class only stores its arguments."""
     if not isinstance(node, ast.ClassDef) or node.keywords:
         return False
-    made_by = {"__init__", "__new__", "__post_init__"}
-    makers = [part for part in node.body if isinstance(part, FUNCTIONS) and part.name in made_by]
-    return not any(isinstance(part, ast.Call) for maker in makers for part in ast.walk(maker))
+    names = {"__init__", "__new__", "__post_init__"}
+    methods = [part for part in node.body if isinstance(part, FUNCTIONS) and part.name in names]
+    return not any(isinstance(part, ast.Call) for method in methods for part in ast.walk(method))

@@ -1,4 +1,4 @@
-"""Which top-level statements of a submission are kept: what defines, and what functions need."""
+"""Which top-level statements of a submission are kept: definitions, and what functions need."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from a3lib.kit.source.cells import (
 from a3lib.kit.source.purity import BUILTINS, is_plain, reason_against
 from a3lib.util.text import one_line
 
-# The globals that a grader puts in, so a submission's own are not used.
+# The globals that a grader supplies, so a submission's own are not used.
 INTERFACE_GLOBALS = frozenset(
     {
         "device",
@@ -41,7 +41,7 @@ ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 
 @dataclass
 class Known:
-    """What is known of a submission's names from the statements that may be kept."""
+    """What is known about a submission's names from the statements that may be kept."""
 
     definitions: dict[str, ast.stmt]
     bound: set[str] = field(default_factory=lambda: set(BUILTINS | INTERFACE_GLOBALS))
@@ -50,7 +50,7 @@ class Known:
     star: bool = False
 
     def note(self, node: ast.stmt, waits: bool) -> None:
-        """Bring it up to date with a statement that may be kept."""
+        """Take in the names of a statement that may be kept."""
         names = names_of(node).bound
         self.bound |= names
         self.waiting = self.waiting | names if waits else self.waiting - names
@@ -68,7 +68,7 @@ def sort_out(statements: list[Statement]) -> tuple[list[Statement], list[LeftOut
     """Return the statements that are kept, in order, and what is left out and why."""
     single = [part for statement in statements for part in single_statements(statement)]
     nodes = [statement.node for statement in single]
-    # A function may call one that stands below it.
+    # A function may call one that is defined below it.
     known = Known({node.name: node for node in nodes if isinstance(node, DEFINITIONS)})
     candidates: list[tuple[Statement, bool]] = []
     left_out: list[LeftOut] = []
@@ -87,7 +87,7 @@ def sort_out(statements: list[Statement]) -> tuple[list[Statement], list[LeftOut
 
     needed = {name for s, waits in candidates if not waits for name in reads_of(s.node)}
     kept = []
-    for statement, waits in reversed(candidates):  # What one needs stands above it.
+    for statement, waits in reversed(candidates):  # What a statement needs is above it.
         if waits and not names_of(statement.node).bound & needed:
             left_out.append(described(statement, "making it runs code, and no function needs it"))
         else:
@@ -109,12 +109,12 @@ def reads_of(node: ast.stmt) -> frozenset[str]:
 
 
 def single_statements(statement: Statement) -> Iterator[Statement]:
-    """Yield a statement's parts: of a guard those inside, of an import one for each name."""
+    """Yield a statement's parts: what is inside a guard, and one import for each name."""
     node = statement.node
     if is_guard(node):
         assert isinstance(node, ast.If)
         for child in node.body:
-            # A script that was exported has there what in the notebook is at the top level.
+            # In an exported script this is what the notebook has at the top level.
             line = statement.line + first_line(child) - first_line(node)
             part = replace(statement, line=line, node=child, text=ast.unparse(child))
             yield from single_statements(part)
@@ -148,13 +148,13 @@ def split(node: ast.stmt) -> list[ast.stmt]:
     if not pairs or len(target.elts) != len(value.elts) or names_of(node).bound & reads_of(node):  # type: ignore[attr-defined]
         return [node]
     return [
-        ast.Assign([one], of_it, lineno=node.lineno)
-        for one, of_it in zip(target.elts, value.elts, strict=True)  # type: ignore[attr-defined]
+        ast.Assign([name], part, lineno=node.lineno)
+        for name, part in zip(target.elts, value.elts, strict=True)  # type: ignore[attr-defined]
     ]
 
 
 def without_running(statement: Statement, known: Known) -> tuple[Statement | None, list[LeftOut]]:
-    """Take what runs code out of a `try` or an `if`; None where nothing of it is kept.
+    """Take what runs code out of a `try` or an `if`; None where nothing is left.
 
     A statement of another kind comes back as it is.
     """
@@ -214,7 +214,7 @@ def is_text(node: ast.stmt) -> bool:
 
 
 def needs(unknown: list[str]) -> str:
-    """Say that names are not there."""
+    """Return the reason that names are missing."""
     return f"it needs {', '.join(unknown)}, and that is not kept"
 
 
@@ -243,7 +243,7 @@ def binds_names(node: ast.stmt) -> bool:
 
 
 def is_made_by_code(node: ast.stmt, known: Known) -> bool:
-    """Say whether an assignment calls something, or needs what does."""
+    """Say whether an assignment calls something, or needs the result of one that does."""
     if not isinstance(node, ASSIGNMENTS):
         return False
     plain = node.value is None or is_plain(node.value)

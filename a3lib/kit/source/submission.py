@@ -74,11 +74,11 @@ def read_submission(file: Path) -> Submission:
     """
     name = printable(file.name, 100)
     if file.suffix.lower() not in (".py", ".ipynb"):
-        raise SubmissionError(f"{name} is no .py and no .ipynb: hand in one of these.")
+        raise SubmissionError(f"{name} is neither a .py nor an .ipynb: hand in one of these.")
     try:
         text = read_text(file, name)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Those are of a student's code or an old notebook.
+            warnings.simplefilter("ignore")  # They are about a student's code or an old notebook.
             cells = notebook_cells(text, name) if is_notebook(text, file) else script_cells(text)
             return sorted_out(cells, name)
     except SubmissionError:
@@ -112,13 +112,13 @@ def read_text(file: Path, name: str) -> str:
 
 
 def is_notebook(text: str, file: Path) -> bool:
-    """Say whether a text is a notebook's, also under the name of a .py."""
+    """Say whether a text is a notebook, even if the file is named .py."""
     looks_so = text.lstrip().startswith("{") and '"nbformat"' in text
     return looks_so or file.suffix.lower() == ".ipynb"
 
 
 def notebook_cells(text: str, name: str) -> list[CodeCell]:
-    """Return a notebook's code cells; raises InputError where it is none."""
+    """Return a notebook's code cells; raises InputError where it is not one."""
     cells = parsed_notebook(text, name).cells
     code = [(n, cell.source) for n, cell in enumerate(cells, start=1) if cell.cell_type == "code"]
     return [CodeCell(number, i, source) for i, (number, source) in enumerate(code, start=1)]
@@ -142,7 +142,7 @@ def script_cells(text: str) -> list[CodeCell]:
 
 
 def problem_of(text: str) -> CellError | None:
-    """Return why a text is no Python, even without the notebook commands in it, or None."""
+    """Return why a text is not Python, even without the notebook commands in it, or None."""
     try:
         read_one(CodeCell(0, 1, text), set())
     except CellError as error:
@@ -189,10 +189,10 @@ def sorted_out(cells: list[CodeCell], name: str) -> Submission:
 
     kept, others = sort_out(statements)
     left_out += others
-    made = [without_foreign(statement, left_out) for statement in kept]
+    portable = [without_foreign(statement, left_out) for statement in kept]
     items = [replace(o, cell=o.cell or None, text=printable(o.text, 160)) for o in left_out]
     items.sort(key=lambda item: (item.cell or 0, item.line))
-    return Submission(tuple(made), tuple(items), functions_of(kept))
+    return Submission(tuple(portable), tuple(items), functions_of(kept))
 
 
 def without_foreign(statement: Statement, left_out: list[LeftOut]) -> Kept:
@@ -208,16 +208,16 @@ def without_foreign(statement: Statement, left_out: list[LeftOut]) -> Kept:
 
 def functions_of(statements: list[Statement]) -> frozenset[str]:
     """Return the names of functions that are kept: defined, lambdas, and other names for them."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in (part for s in statements for part in blocks_of(s.node)):
         if isinstance(node, FUNCTIONS):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Assign) and (
             isinstance(node.value, ast.Lambda)
-            or (isinstance(node.value, ast.Name) and node.value.id in found)
+            or (isinstance(node.value, ast.Name) and node.value.id in names)
         ):
-            found |= names_of(node).bound
-    return frozenset(found)
+            names |= names_of(node).bound
+    return frozenset(names)
 
 
 def blocks_of(node: ast.stmt) -> Iterator[ast.stmt]:

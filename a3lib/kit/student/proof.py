@@ -9,6 +9,7 @@ import sys
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from keyword import iskeyword
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +39,7 @@ IDIOMS = (
     "scaler.scale(loss).backward()",
     "optimizer.step()",
 )
-# Names that are handed on as they are, as in `reward, model, beta=beta,`.
+# Names that are passed on as they are, as in `reward, model, beta=beta,`.
 ARGUMENTS = re.compile(r"([A-Za-z_]\w*)(=\1)?(,([A-Za-z_]\w*)(=\4)?)*,?")
 NO_TOKENS = (
     tokenize.COMMENT,
@@ -53,7 +54,7 @@ TODO_ERROR = re.compile(r'raise NotImplementedError\("TODO: (\w+)"\)')
 
 
 def prove(files: Mapping[str, bytes], student: Mapping[str, bytes]) -> list[str]:
-    """Return what holds of a student's copy, in sentences; `files` are those of the whole tree.
+    """Return what is proved about a student's copy, in sentences; `files` are the whole tree's.
 
     Raises InputError for the first thing that does not hold.
     """
@@ -69,8 +70,8 @@ def prove(files: Mapping[str, bytes], student: Mapping[str, bytes]) -> list[str]
     return [
         f"None of {lines} lines of solutions is in the students' files.",
         f"The students' notebook runs up to its first TODO ({todo}).",
-        f"{without[NOT_WRITTEN]} public checks say {NOT_WRITTEN!r}, the {without[PASSED]} of given "
-        f"functions pass, and with the solutions put back all {solved[PASSED]} pass.",
+        f"{without[NOT_WRITTEN]} public checks say {NOT_WRITTEN!r}, the {without[PASSED]} of "
+        f"provided functions pass, and with the solutions put back all {solved[PASSED]} pass.",
     ]
 
 
@@ -87,14 +88,14 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
 def prove_no_solution_line(master: NotebookNode, student: Mapping[str, bytes]) -> int:
     """Return how many telling lines the solutions have, none of which is in a student's file.
 
-    A line tells where it has four or more tokens and is no idiom. White space and the kind
-    of quotes make no difference. Raises InputError, naming cell, line and file, where one is found.
+    A telling line has four or more tokens and is no idiom. White space and the kind of quotes make
+    no difference. Raises InputError, naming cell, line and file, where a file has one.
     """
     texts = {name: squeezed(readable(name, content)) for name, content in student.items()}
     count = 0
     for number, cell in enumerate(master.cells, start=1):
         regions = find_regions(cell.source, number) if cell.cell_type == "code" else []
-        for line, tokens in (found for region in regions for found in telling_lines(region)):
+        for line, tokens in chain.from_iterable(map(telling_lines, regions)):
             count += 1
             for name, text in texts.items():
                 if squeezed("".join(tokens)) in text:
@@ -106,7 +107,7 @@ def prove_no_solution_line(master: NotebookNode, student: Mapping[str, bytes]) -
 
 
 def telling_lines(region: Region) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number in its cell and the tokens of each line of a region that has enough."""
+    """Yield each telling line of a region: its number in the cell, and its tokens."""
     by_line: dict[int, list[str]] = {}
     margin = len(region.text) - len(region.text.lstrip())
     text = "\n".join(line[margin:] for line in region.text.split("\n"))
@@ -126,19 +127,19 @@ def is_idiom(tokens: list[str]) -> bool:
     if tokens[0] in ("import", "from"):
         return True
     line = squeezed("".join(tokens))
-    hands_on = not any(map(iskeyword, tokens)) and ARGUMENTS.fullmatch(line)
-    return bool(hands_on) or line in map(squeezed, IDIOMS)
+    passes_names = not any(map(iskeyword, tokens)) and ARGUMENTS.fullmatch(line)
+    return bool(passes_names) or line in map(squeezed, IDIOMS)
 
 
 def squeezed(text: str) -> str:
-    """Return a text without white space, escapes and the difference between quotes."""
+    """Return a text without white space and escapes, and with one kind of quotes."""
     return re.sub(r"\\[ntr]|\\|\s", "", text).replace("'", '"')
 
 
 def readable(name: str, content: bytes) -> str:
-    """Return what can be read in a file, and of a notebook all its strings again, joined.
+    """Return what can be read in a file, and after a notebook's text all its strings, joined.
 
-    A solution's line may have been broken over two strings.
+    They are joined because a line of a solution may be split between two strings.
     """
     text = content.decode("utf-8", errors="ignore")
     return text + "".join(strings_in(json.loads(text))) if name.endswith(".ipynb") else text
@@ -165,14 +166,14 @@ def prove_first_todo(folder: Path) -> str:
     Raises InputError where it stops at anything else, or runs through.
     """
     notebook = read_notebook(folder / NOTEBOOK)
-    found = first_error(notebook, folder)
-    if found is None:
+    error = first_error(notebook, folder)
+    if error is None:
         raise InputError("The students' notebook runs through without a solution; mark some.")
-    number, name, message = found
+    number, name, message = error
     if name != NotImplementedError.__name__ or not message.startswith("TODO: "):
         raise InputError(
             f"Cell {number} of the students' notebook fails with {name}: {message!r} before any "
-            "TODO; what is given must run without the solutions."
+            "TODO; the code that students are given must run without the solutions."
         )
     return message.removeprefix("TODO: ")
 
@@ -180,7 +181,7 @@ def prove_first_todo(folder: Path) -> str:
 def first_error(notebook: NotebookNode, folder: Path) -> tuple[int, str, str] | None:
     """Run a notebook on a few rows of the tiny world, in a folder that has its library.
 
-    Returns the number, from 1, of the first cell that fails with its error's name and message.
+    Returns the number, from 1, of the first cell that fails, and its error's name and message.
     """
     client = NotebookClient(
         notebook,
@@ -199,12 +200,12 @@ def first_error(notebook: NotebookNode, folder: Path) -> tuple[int, str, str] | 
 
 
 def has_error(cell: NotebookNode) -> bool:
-    """Say whether a cell's outputs have an error in them."""
+    """Say whether a cell's outputs include an error."""
     return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
 def environment(added: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return this process's environment for one that may import nothing of this tree."""
+    """Return this process's environment for one that must import nothing from this tree."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return kept | {RUN_FOLDER_VARIABLE: str(folder / "runs")} | dict(added)
 
@@ -215,8 +216,8 @@ def environment(added: Mapping[str, str], folder: Path) -> dict[str, str]:
 def prove_checks(folder: Path) -> dict[str, int]:
     """Run the public checks on a folder's notebook; return how many there are of each status.
 
-    A check of a function that has its TODO must say so, and every other check must pass. Raises
-    InputError, naming the first check that says something else.
+    A check of a function that still has its TODO must say so, and every other check must pass.
+    Raises InputError, naming the first check that says something else.
     """
     done = subprocess.run(
         [sys.executable, "-m", "a3lib", "check", NOTEBOOK, "--json"],
@@ -226,24 +227,24 @@ def prove_checks(folder: Path) -> dict[str, int]:
         text=True,
     )
     try:
-        found = json.loads(done.stdout)
+        results = json.loads(done.stdout)
     except ValueError as error:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        last_line = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise InputError(
-            f"The checks did not run on the students' copy ({said}); mend that."
+            f"The checks did not run on the students' copy ({last_line}); mend that."
         ) from error
-    if not found:
+    if not results:
         raise InputError("The students' copy has no check; add some to the kit.")
     notebook = read_notebook(folder / NOTEBOOK)
     to_write = TODO_ERROR.findall("\n".join(cell.source for cell in notebook.cells))
-    for check in found:
+    for check in results:
         status = NOT_WRITTEN if check["function"] in to_write else PASSED
         if check["status"] != status:
             raise InputError(
                 f"On the students' copy the check {check['check']} should say {status!r} and says "
-                f"{check['status']!r} ({check['message']}); mend what is given, or the check."
+                f"{check['status']!r} ({check['message']}); mend the function or the check."
             )
-    return Counter(check["status"] for check in found)
+    return Counter(check["status"] for check in results)
 
 
 def put_solutions_back(files: Mapping[str, bytes], master: NotebookNode, folder: Path) -> None:

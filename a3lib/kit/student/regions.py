@@ -36,7 +36,7 @@ class Region:
 def find_regions(source: str, cell: int) -> list[Region]:
     """Return the regions of a code cell in order; `cell` is its number, for messages.
 
-    Raises InputError where a marker is unclosed, nested or misplaced, where a region is no whole
+    Raises InputError where a marker is unclosed, nested or misplaced, where a region is not whole
     statements of one block, and where it has no TODO or nothing but TODOs.
     """
     if not MARKER.search(source):
@@ -58,21 +58,21 @@ def refusal(cell: int, line: int, what: str) -> InputError:
 
 
 def check_no_markers(source: str, cell: int) -> None:
-    """Raise InputError where a cell that is no code has something like a marker in it."""
+    """Raise InputError where a text cell has something like a marker in it."""
     for number, line in enumerate(source.split("\n"), start=1):
         if MARKER.search(line):
-            raise refusal(cell, number, "a solution's marker stands in a cell that is no code")
+            raise refusal(cell, number, "a solution's marker is in a cell that is not code")
 
 
 def comment_lines(source: str) -> set[int]:
     """Return the lines, from 1, of the comments that stand outside every bracket and string."""
-    depth, found = 0, set()
+    depth, lines = 0, set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.OP:
             depth += (token.string in "([{") - (token.string in ")]}")
         if token.type == tokenize.COMMENT and depth == 0:
-            found.add(token.start[0])
-    return found
+            lines.add(token.start[0])
+    return lines
 
 
 def marker_spans(source: str, lines: list[str], cell: int) -> list[tuple[int, int]]:
@@ -136,19 +136,19 @@ def indentation(line: str) -> str:
 
 
 def todo_lines(lines: list[str]) -> set[int]:
-    """Return which lines, from 0, are TODO comments or the comments that go on from one."""
-    found: set[int] = set()
+    """Return which lines, from 0, are TODO comments or the comments that continue one."""
+    todo: set[int] = set()
     for number, line in enumerate(lines):
         text = line.strip()
-        if text.startswith(TODO) or (text.startswith("#") and number - 1 in found):
-            found.add(number)
-    return found
+        if text.startswith(TODO) or (text.startswith("#") and number - 1 in todo):
+            todo.add(number)
+    return todo
 
 
 def code_lines(lines: list[str], number: int) -> tuple[int, int]:
     """Return the first and the last line with code, where the first of `lines` has this number."""
-    found = [n for n, line in enumerate(lines, start=number) if is_code(line)]
-    return (found[0], found[-1]) if found else (0, 0)
+    numbers = [n for n, line in enumerate(lines, start=number) if is_code(line)]
+    return (numbers[0], numbers[-1]) if numbers else (0, 0)
 
 
 def is_code(line: str) -> bool:
@@ -165,16 +165,18 @@ def parsed(code: str) -> list[ast.stmt] | None:
 
 
 def extent(tree: ast.Module, begin: int, end: int, column: int) -> tuple[int, int]:
-    """Return the first and the last line of the statements that begin between two lines.
+    """Return the first and last line of the statements that begin between two lines, at a column.
 
-    They begin at a column, and reach from their decorators to the end of their last block.
+    A statement reaches from its decorators to the end of its last block.
     """
-    found = [
+    statements = [
         (min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]), node)
         for node in ast.walk(tree)
         if isinstance(node, ast.stmt) and node.col_offset == column
     ]
-    inside = [(first, node.end_lineno or first) for first, node in found if begin < first < end]
+    inside = [
+        (first, node.end_lineno or first) for first, node in statements if begin < first < end
+    ]
     firsts, lasts = zip(*inside, strict=True) if inside else ((0,), (0,))
     return min(firsts), max(lasts)
 
@@ -199,12 +201,12 @@ def strip(source: str, cell: int) -> str:
 def restore(stripped: str, regions: list[Region]) -> str:
     """Put the solutions back into a stripped cell.
 
-    Raises InputError where the cell has not what `strip` left.
+    Raises InputError where the cell does not have what `strip` left.
     """
     parts, rest = [], stripped
     for region in regions:
-        before, found, rest = rest.partition(region.replacement)
-        if not found:
+        before, replacement, rest = rest.partition(region.replacement)
+        if not replacement:
             raise InputError(
                 f"The region of line {region.line} has no place in {stripped[:60]!r}; make the "
                 "student's notebook again."

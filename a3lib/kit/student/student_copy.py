@@ -1,4 +1,4 @@
-"""What a student gets of this tree: file by file, and the notebook without its solutions."""
+"""What a student gets from this tree: file by file, and the notebook without its solutions."""
 
 import re
 from collections.abc import Mapping
@@ -39,22 +39,22 @@ NOTEBOOK_METADATA = ("accelerator", "colab", "kernelspec", "language_info")
 def student_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return a student's copy, content by name, of all the files of the tree, by name.
 
-    Raises InputError where the notebook is none, its solutions are not marked as they should be,
-    or a heading gives other points than the checks have.
+    Raises InputError where the notebook cannot be read, its solutions are not marked properly, or a
+    heading gives points that the checks do not have.
     """
     if NOTEBOOK not in files or STUDENT_README not in files:
         raise InputError(
             f"{NOTEBOOK} or {STUDENT_README} is not there; make the release in the project's tree."
         )
-    made = {name: content for name, content in files.items() if is_copied(name)}
+    copy = {name: content for name, content in files.items() if is_copied(name)}
     for name in REQUIREMENTS:
         lines = files[name].decode().splitlines(keepends=True)
-        made[name] = "".join(line for line in lines if not DEVELOPMENT.match(line)).encode()
-    made["README.md"] = with_points(files[STUDENT_README].decode()).encode()
+        copy[name] = "".join(line for line in lines if not DEVELOPMENT.match(line)).encode()
+    copy["README.md"] = with_points(files[STUDENT_README].decode()).encode()
     notebook = parsed_notebook(decoded(files[NOTEBOOK], NOTEBOOK), NOTEBOOK)
     check_points(notebook)
-    made[NOTEBOOK] = (nbformat.writes(student_notebook(notebook)) + "\n").encode()
-    return made
+    copy[NOTEBOOK] = (nbformat.writes(student_notebook(notebook)) + "\n").encode()
+    return copy
 
 
 def is_copied(name: str) -> bool:
@@ -81,11 +81,11 @@ def with_points(text: str) -> str:
 def check_points(notebook: NotebookNode) -> None:
     """Raise InputError where a section's heading does not give its exercise's points."""
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = re.findall(r"^# Section (\d+): .*\((\d+) points\)$", prose, re.MULTILINE)
-    if {int(section): int(points) for section, points in found} != POINTS:
-        given = ", ".join(f"{section}: {points}" for section, points in found)
+    headings = re.findall(r"^# Section (\d+): .*\((\d+) points\)$", prose, re.MULTILINE)
+    if {int(section): int(points) for section, points in headings} != POINTS:
+        listed = ", ".join(f"{section}: {points}" for section, points in headings)
         raise InputError(
-            f"The notebook's headings give the points {given or 'of no section'}, and the checks "
+            f"The notebook's headings give the points {listed or 'of no section'}, and the checks "
             f"have {POINTS}; change one of them."
         )
 

@@ -143,7 +143,7 @@ def test_ctrl_c_ends_the_grader_in_order(tmp_path: Path) -> None:
     os.killpg(grader.pid, signal.SIGINT)
     _, errors = grader.communicate(timeout=PATIENCE)
     assert grader.returncode == 130
-    assert "Stopped; the same command goes on." in errors
+    assert "Stopped; the same command resumes the grading." in errors
     assert "Traceback" not in errors
     before = finished(out)
     assert 3 <= len(before) < 12

@@ -140,14 +140,14 @@ def test_an_error_is_one_sentence_with_its_line(tmp_path: Path) -> None:
 
 @needs_latex
 def test_a_document_without_a_page_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"made no page of paper\.tex"):
+    with pytest.raises(InputError, match=r"made no page from paper\.tex"):
         typeset(installed_engines()[-1], document(tmp_path, ""))
 
 
 @needs_latex
 def test_what_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS", 2)
-    with pytest.raises(InputError, match=r"not done with paper\.tex after 2 s"):
+    with pytest.raises(InputError, match=r"had not finished paper\.tex after 2 s"):
         typeset(installed_engines()[-1], document(tmp_path, r"\loop\iftrue\repeat"))
 
 

@@ -42,15 +42,15 @@ def test_verification_finds_functions_by_name_and_arguments(
         "train(model_name, other) must be "
         "train(model_name, alpha, lr, batch_size, use_kl_divergence, debug)",
     )
-    assert "create_labels_from_attention_mask" in check.found and len(check.found) == 7
+    assert "create_labels_from_attention_mask" in check.correct and len(check.correct) == 7
     assert not (tmp_path / "__pycache__").exists()
 
 
 FAILING = {
     "x = 1\nx.absent": "AttributeError: 'int' object has no attribute 'absent'",
     "def f(:": "SyntaxError: invalid syntax",
-    "import sys\nsys.exit(0)": "it ends with 0",
-    "import os\nos._exit(3)": "it ends with 3",
+    "import sys\nsys.exit(0)": "it exits with status 0",
+    "import os\nos._exit(3)": "it exits with status 3",
 }
 
 
@@ -59,7 +59,7 @@ def test_verification_of_a_script_that_does_not_import(tmp_path: Path) -> None:
         (tmp_path / "A3.py").write_text(source)
         check = verify_script(tmp_path / "A3.py")
         assert check.error == error
-        assert (check.found, check.missing, check.different) == ((), (), ())
+        assert (check.correct, check.missing, check.different) == ((), (), ())
 
 
 def test_verification_has_a_time_limit(tmp_path: Path) -> None:

@@ -85,4 +85,4 @@ def test_replaced_names_say_what_became_of_them(tmp_path: Path) -> None:
         (6, "'cuda'"),
         (8, "'mps'"),
     ]
-    assert reasons(found)[5] == "rewritten to device, because graders have no such"
+    assert reasons(found)[5] == "rewritten to device, because graders have no such device"

@@ -104,7 +104,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "a notebook, not UTF-8": ("A3.ipynb", b'{"cells": "\xff"}', "is not UTF-8 text"),
     "empty": ("A3.py", b" \n", "is empty"),
     "null bytes": ("A3.py", b"x = 1\n\0", "has null bytes"),
-    "a PDF": ("A3.pdf", b"%PDF", "is no .py and no .ipynb"),
+    "a PDF": ("A3.pdf", b"%PDF", "is neither a .py nor an .ipynb"),
     "no JSON": ("A3.ipynb", b"def f(): pass", "is not a notebook"),
     "a list": ("A3.ipynb", b"[]", "is not a notebook"),
     "JSON too deep": ("A3.ipynb", b"[" * 100_000, "is nested too deeply"),

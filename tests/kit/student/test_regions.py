@@ -214,5 +214,5 @@ def test_a_wrong_marker_is_refused_with_cell_and_line(name: str) -> None:
 
 def test_a_marker_in_a_cell_of_text_is_refused() -> None:
     check_no_markers("# Solutions begin here", 3)
-    with refused("Cell 3, line 2: ", "no code"):
+    with refused("Cell 3, line 2: ", "not code"):
         check_no_markers("text\n# BEGIN SOLUTION", 3)

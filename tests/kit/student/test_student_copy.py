@@ -144,7 +144,7 @@ def test_the_number_of_a_cell_with_a_wrong_marker_counts_all_cells() -> None:
     wrong.metadata["tags"] = ["instructor"]
     with refused("Cell 3, line 1: "):
         student_notebook(new_notebook(cells=cells))
-    with refused("Cell 1, line 2: ", "no code"):
+    with refused("Cell 1, line 2: ", "not code"):
         student_notebook(new_notebook(cells=[new_markdown_cell("a\n# END SOLUTION")]))
 
 
