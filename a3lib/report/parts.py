@@ -78,7 +78,7 @@ class Column(NamedTuple):
 
 
 BEST_COLUMNS = (
-    Column("knob", "beta", "the method's own number at its best"),
+    Column("coefficient", "beta", "the method's own number at its best"),
     Column("reward", "reward", "mean P(positive) of its texts"),
     Column("gain", "gain", "reward above the policy before training"),
     Column("entropy", "entropy", "nats per token"),
@@ -228,7 +228,7 @@ def cell_of(row: BestRun | MatchedMethod, column: Column) -> tuple[str, str]:
         return shown, as_text(middle)
     if isinstance(value, int):
         return as_text(value), str(int(value))
-    if column.key == "knob":
+    if column.key == "coefficient":
         return as_text(value), as_text(value)
     return decimals(value), "" if finite(value) is None else repr(value)
 

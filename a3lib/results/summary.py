@@ -16,10 +16,10 @@ from a3lib.util.files import write_at_once
 from a3lib.util.records import decode, encode
 
 SUMMARY_FILE = "summary.json"
-# It rises when a reader of the last version would misread the file: when a key goes, is renamed
+# It is raised when a reader of the last version would misread the file: when a key goes, is renamed
 # or means something else. Files without it were written before there was one; their keys are
-# those of version 1.
-SCHEMA_VERSION = 1
+# those of version 1, which had `knob` for the `coefficient` of a row of `best`.
+SCHEMA_VERSION = 2
 VERSION_KEY = "schema_version"
 
 # What a run writes
@@ -110,18 +110,18 @@ class ForecastScores:
 class BestRun:
     """A method of the study at its best beta, means over seeds; NaN where all runs diverged.
 
-    `beta` is the common scale of the methods and `knob` the method's own number; `reward` is the
-    mean P(positive) and `gain` what it is above the untrained policy's; `entropy` and `kl` are in
-    nats per token, `unigram_entropy` in nats; `distinct_2`, `naturalness`, `accuracy` (of held-out
-    pairs) and `beyond` (pairs on the line that continues an exponential) are shares;
+    `beta` is the common scale of the methods and `coefficient` the method's own number; `reward` is
+    the mean P(positive) and `gain` how far it is above the untrained policy's; `entropy` and `kl`
+    are in nats per token, `unigram_entropy` in nats; `distinct_2`, `naturalness`, `accuracy` (of
+    held-out pairs) and `beyond` (pairs on the line that continues an exponential) are shares;
     `held_out_start` and `held_out_end` are losses on held-out pairs before and after training, in
     the unit of the method's loss; `stopped_step` is a training step; `finite` says whether every
-    loss and gradient norm was, in all `runs`.
+    loss and gradient norm was finite, in all `runs`.
     """
 
     method: str
     beta: float = math.nan
-    knob: float = math.nan
+    coefficient: float = math.nan
     reward: float
     entropy: float = math.nan
     kl: float = math.nan
@@ -148,9 +148,9 @@ class StudySection:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run found; a section that it has not reached is None or empty.
+    """The results of a run; a section that it has not reached is None or empty.
 
-    `settings` are the fields of the profile and `seconds` the time that each section took.
+    `settings` are the fields of the profile and `seconds` the time of each section.
     """
 
     profile: str = ""
@@ -211,7 +211,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class StudySummary:
-    """What a study found: `runs` counts its runs, `diverged` says why those failed that did.
+    """The results of a study: `runs` counts its runs, `diverged` says why those that failed did.
 
     `settings` are the fields of the study; `made` says how policy and data were made, `sft` what
     the policy before training is like; `matched` and `verdicts` go by group of methods.
@@ -242,8 +242,9 @@ class Inspection:
     """What a summary.json holds, and what is wrong with it.
 
     `summary` has the defaults for what cannot be read, and is None where the file is that of
-    neither a run nor a study. `problem` goes on after the file's name and says why nothing of it
-    can be read; `damaged` says for each part that cannot what is wrong in it.
+    neither a run nor a study. `problem` continues a sentence that begins with the file's name and
+    says why nothing of it can be read; `damaged` says of each part that cannot be read what is
+    wrong with it.
     """
 
     summary: Summary | None
@@ -285,7 +286,18 @@ def inspect_summary(source: Path) -> Inspection:
             f"was written by a newer a3lib (its schema is {version}, the newest that this one "
             f"reads is {SCHEMA_VERSION}); update a3lib",
         )
+    if version < 2:
+        rename_knobs(content)
     return decode_parts(kind, content)
+
+
+def rename_knobs(content: dict[str, Any]) -> None:
+    """Give the rows of `best` in the content of a version 1 file the key of version 2."""
+    for part in (content, content.get("study")):
+        rows = part.get("best") if isinstance(part, dict) else None
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict) and "knob" in row:
+                row["coefficient"] = row.pop("knob")
 
 
 def decode_parts(kind: type[Kind], content: dict[str, Any]) -> Inspection:
@@ -303,7 +315,7 @@ def decode_parts(kind: type[Kind], content: dict[str, Any]) -> Inspection:
 def read_summary(source: Path, kind: type[Kind]) -> Kind:
     """Return the summary in a folder, or in a file, of a run or of a study, whichever is asked for.
 
-    Raises InputError where there is none, and where it is another's, newer or damaged.
+    Raises InputError where there is none, and where it is of the other kind, newer or damaged.
     """
     file = summary_file(source)
     inspection = inspect_summary(file)
@@ -324,7 +336,7 @@ def write_summary(summary: Summary, folder: Path) -> Path:
     """Write summary.json into the folder of a run or a study and return the file.
 
     A run's file leaves out what has not been reached. Raises InputError where it cannot be written
-    and TypeError where a value is none that JSON has; the file is then left as it was.
+    and TypeError where JSON has no such value; the file is then left as it was.
     """
     parts = encode(summary)
     if isinstance(summary, RunSummary):

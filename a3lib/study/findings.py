@@ -106,8 +106,7 @@ def overlap(one: pd.Series, other: pd.Series) -> bool:
 
 def best_rows(best: pd.DataFrame) -> tuple[BestRun, ...]:
     """Return the rows of `analysis.best_runs` as the summary has them."""
-    rows = best.rename(columns={"coefficient": "knob"})  # as schema 1 of the file calls it
-    return tuple(BestRun(**row) for row in rows.to_dict("records"))
+    return tuple(BestRun(**row) for row in best.to_dict("records"))
 
 
 def study_section(made: dict[str, Any], best: pd.DataFrame) -> StudySection:

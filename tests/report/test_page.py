@@ -291,7 +291,7 @@ def test_a_damaged_section_leaves_the_curves_of_the_others(run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "notice"),
     [
-        ({"schema_version": 2}, "summary.json was written by a newer a3lib"),
+        ({"schema_version": 3}, "summary.json was written by a newer a3lib"),
         ({"seconds": 3}, "The seconds cannot be shown"),
     ],
 )

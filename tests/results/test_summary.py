@@ -32,7 +32,9 @@ from a3lib.results.summary import (
     write_summary,
 )
 
-BEST = BestRun(method="rso", beta=0.3, knob=0.6, reward=0.75, naturalness=None, finite=True, runs=3)
+BEST = BestRun(
+    method="rso", beta=0.3, coefficient=0.6, reward=0.75, naturalness=None, finite=True, runs=3
+)
 SCORES = ForecastScores(2, 0.5, 0.7, None, 0.25, 0.5, 0.5, 0, 0, 0)
 RUN = RunSummary(
     profile="tiny",
@@ -97,18 +99,42 @@ def test_the_keys_stand_in_the_order_of_the_run(tmp_path: Path) -> None:
     write_summary(RUN, tmp_path)
     content = content_of(tmp_path)
     assert [*content] == [
-        *("schema_version", "profile", "settings", "versions", "seconds", "baseline"),
-        *("reinforce", "kl", "dpo", "forecast", "own_forecast", "study"),
+        "schema_version",
+        "profile",
+        "settings",
+        "versions",
+        "seconds",
+        "baseline",
+        "reinforce",
+        "kl",
+        "dpo",
+        "forecast",
+        "own_forecast",
+        "study",
     ]
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert [*content["kl"][0]] == ["alpha", "reward", "naturalness", "kl_divergences", "rewards"]
     assert [*content["dpo"][0]] == ["beta", "reward", "naturalness", "losses", "test_loss"]
     assert [*content["reinforce"]] == ["reward", "naturalness", "rewards"]
     assert content["study"]["best"][0]["naturalness"] is None
     assert [*content["study"]["best"][0]] == [
-        *("method", "beta", "knob", "reward", "entropy", "kl", "unigram_entropy", "distinct_2"),
-        *("naturalness", "held_out_start", "held_out_end", "accuracy", "stopped_step", "beyond"),
-        *("gain", "finite", "runs"),
+        "method",
+        "beta",
+        "coefficient",
+        "reward",
+        "entropy",
+        "kl",
+        "unigram_entropy",
+        "distinct_2",
+        "naturalness",
+        "held_out_start",
+        "held_out_end",
+        "accuracy",
+        "stopped_step",
+        "beyond",
+        "gain",
+        "finite",
+        "runs",
     ]
 
 
@@ -123,8 +149,16 @@ def test_a_study_is_written_whole(tmp_path: Path) -> None:
     write_summary(StudySummary(), tmp_path)
     content = content_of(tmp_path)
     assert [*content] == [
-        *("schema_version", "settings", "versions", "made", "runs", "diverged", "sft", "best"),
-        *("matched", "verdicts"),
+        "schema_version",
+        "settings",
+        "versions",
+        "made",
+        "runs",
+        "diverged",
+        "sft",
+        "best",
+        "matched",
+        "verdicts",
     ]
     assert (content["diverged"], content["best"], content["sft"]) == ([], [], None)
 
@@ -146,9 +180,8 @@ def test_a_number_that_is_not_finite_is_valid_json(tmp_path: Path) -> None:
     }
     read = read_summary(tmp_path, RunSummary).reinforce
     assert read is not None and read.naturalness is None
-    assert [math.isnan(value) for value in (read.reward, *read.rewards)] == [
-        *(True, False, True, True),
-    ]
+    missing = [math.isnan(value) for value in (read.reward, *read.rewards)]
+    assert missing == [True, False, True, True]
 
 
 def test_a_value_that_json_has_not_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -204,8 +237,37 @@ def test_a_file_from_before_there_was_a_version_is_read_and_keeps_every_digit(
     )
     write_summary(summary, tmp_path)
     text = (tmp_path / "summary.json").read_text(encoding="utf-8")
-    lines = text.replace('  "schema_version": 1,\n', "", 1)
+    lines = text.replace('  "schema_version": 2,\n', "", 1)
     assert lines == json.dumps(content, indent=2) + "\n"
+
+
+@pytest.mark.parametrize("version", [{}, {"schema_version": 1}])
+@pytest.mark.parametrize("summary", [RUN, STUDY])
+def test_version_1_called_the_coefficient_a_knob(
+    tmp_path: Path, summary: RunSummary | StudySummary, version: dict[str, int]
+) -> None:
+    write_summary(summary, tmp_path)
+    content = content_of(tmp_path)
+    del content["schema_version"]
+    older = json.dumps(version | content).replace('"coefficient"', '"knob"')
+    assert older.count('"knob": 0.6') == 1
+    assert read_summary(written(tmp_path, older), type(summary)) == summary
+
+
+def test_version_2_has_no_knob(tmp_path: Path) -> None:
+    write_summary(STUDY, tmp_path)
+    content = content_of(tmp_path)
+    content["best"][0]["knob"] = 7.0
+    assert read_summary(written(tmp_path, content), StudySummary) == STUDY
+
+
+@pytest.mark.parametrize("part", ["best", "study"])
+@pytest.mark.parametrize("value", ["rows", 3, [3], {"best": 3}, {"best": [3]}])
+def test_damage_where_version_1_had_its_knobs_is_said(
+    tmp_path: Path, part: str, value: Any
+) -> None:
+    kind = {"best": {"settings": {}, "best": []}, "study": example_summary()}[part]
+    assert [*inspect_summary(written(tmp_path, kind | {part: value})).damaged] == [part]
 
 
 def test_keys_that_are_no_fields_are_passed_over(tmp_path: Path) -> None:
@@ -278,14 +340,14 @@ def test_what_is_no_summary_is_refused_and_said(tmp_path: Path, content: Any, pr
 @pytest.mark.parametrize("kind", [RunSummary, StudySummary])
 def test_a_newer_file_is_refused_and_its_kind_known(tmp_path: Path, kind: Any) -> None:
     content = {RunSummary: WHOLE_RUN, StudySummary: {"settings": {}, "best": "new"}}[kind]
-    folder = written(tmp_path, content | {"schema_version": 2})
+    folder = written(tmp_path, content | {"schema_version": 3})
     inspection = inspect_summary(folder)
     assert inspection.summary == kind() and inspection.damaged == {}
     with pytest.raises(InputError) as refused:
         read_summary(folder, kind)
     assert str(refused.value) == (
-        f"{str(folder / 'summary.json')!r} was written by a newer a3lib (its schema is 2, the "
-        "newest that this one reads is 1); update a3lib."
+        f"{str(folder / 'summary.json')!r} was written by a newer a3lib (its schema is 3, the "
+        "newest that this one reads is 2); update a3lib."
     )
 
 
