@@ -35,10 +35,10 @@ class Samples:
     def __post_init__(self) -> None:
         for model in self.models:
             for name in ("completions", "rewards", "kl"):
-                found = len(getattr(model, name))
-                if found != len(self.prompts):
+                count = len(getattr(model, name))
+                if count != len(self.prompts):
                     raise InputError(
-                        f"{model.name} has {found} {name} for {len(self.prompts)} prompts; "
+                        f"{model.name} has {count} {name} for {len(self.prompts)} prompts; "
                         "give one for each prompt."
                     )
 
@@ -60,7 +60,7 @@ def model_samples(
 
 
 def first_samples(samples: Samples, count: int) -> Samples:
-    """Return the samples of the first prompts alone."""
+    """Return the samples of the first `count` prompts."""
     models = (
         ModelSamples(m.name, m.completions[:count], m.rewards[:count], m.kl[:count])
         for m in samples.models
@@ -82,12 +82,12 @@ def read_samples(folder: Path) -> Samples:
     """
     file = folder / SAMPLES_FILE
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
         models = tuple(
-            ModelSamples(m["name"], *(tuple(m[k]) for k in ("completions", "rewards", "kl")))
-            for m in found["models"]
+            ModelSamples(m["name"], tuple(m["completions"]), tuple(m["rewards"]), tuple(m["kl"]))
+            for m in content["models"]
         )
-        return Samples(tuple(found["prompts"]), models)
+        return Samples(tuple(content["prompts"]), models)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"There are no samples to read in {str(file)!r}; make them with python -m a3lib run."

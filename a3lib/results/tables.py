@@ -25,7 +25,7 @@ from a3lib.util.numbers import decimals
 
 
 def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Return the beginning of each review that the policy was given."""
+    """Return the beginning of each review that the policy continues."""
     input_ids, _ = seed_prompts(reviews, tokenizer, SEED_TOKEN_LENGTH)
     return tokenizer.batch_decode(input_ids, skip_special_tokens=True)
 
@@ -69,15 +69,15 @@ def examples_table(
 
 def candidates_table(rows: Dataset, caption: str = "", count: int = 2) -> Table:
     """Return the first prompts of a preference data set with their candidates, the best first."""
-    found = []
+    candidates = []
     for row in rows.select(range(min(count, len(rows)))).to_list():
         scored = zip(row["rewards"], row["completions"], strict=True)
         ranked = sorted(scored, key=lambda pair: -pair[0])
-        found += [
+        candidates += [
             {"prompt": row["prompt"], "candidate": text, "reward": f"{reward:.2f}"}
             for reward, text in ranked
         ]
-    return Table(pd.DataFrame(found), caption)
+    return Table(pd.DataFrame(candidates), caption)
 
 
 def samples_table(samples: Samples, caption: str = "") -> SampleTable:
@@ -135,7 +135,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 class ModelResult(NamedTuple):
-    """What a run found about one model; None where it was not measured.
+    """What a run measured of one model; None where it was not measured.
 
     `reward` is the mean P(positive) on the test reviews, `naturalness` a share, `kl` the last
     batch's KL to the original in nats per text, `test_loss` DPO's in nats per pair.
@@ -150,22 +150,17 @@ class ModelResult(NamedTuple):
 
 def model_results(summary: RunSummary) -> list[ModelResult]:
     """Return the results of a run's models as its summary holds them, in the order of training."""
-    evaluations = ((ORIGINAL, summary.baseline), (REINFORCE, summary.reinforce))
-    return [
-        *(
-            ModelResult(name, found.reward, found.naturalness)
-            for name, found in evaluations
-            if found is not None
-        ),
-        *(
-            ModelResult(kl_name(kl.alpha), kl.reward, kl.naturalness, kl=kl.kl_divergences[-1])
-            for kl in summary.kl
-        ),
-        *(
-            ModelResult(dpo_name(dpo.beta), dpo.reward, dpo.naturalness, test_loss=dpo.test_loss)
-            for dpo in summary.dpo
-        ),
-    ]
+    results = []
+    for name, part in ((ORIGINAL, summary.baseline), (REINFORCE, summary.reinforce)):
+        if part is not None:
+            results.append(ModelResult(name, part.reward, part.naturalness))
+    for kl in summary.kl:
+        last_kl = kl.kl_divergences[-1]
+        results.append(ModelResult(kl_name(kl.alpha), kl.reward, kl.naturalness, kl=last_kl))
+    for dpo in summary.dpo:
+        name = dpo_name(dpo.beta)
+        results.append(ModelResult(name, dpo.reward, dpo.naturalness, test_loss=dpo.test_loss))
+    return results
 
 
 def alpha_verdicts(summary: RunSummary) -> str:
@@ -173,7 +168,10 @@ def alpha_verdicts(summary: RunSummary) -> str:
     baseline = summary.baseline.naturalness if summary.baseline else None
     rows = [
         [
-            *(kl.alpha, kl.reward, kl.kl_divergences[-1], kl.naturalness),
+            kl.alpha,
+            kl.reward,
+            kl.kl_divergences[-1],
+            kl.naturalness,
             alpha_verdict(kl.reward, kl.naturalness, baseline),
         ]
         for kl in summary.kl
@@ -190,7 +188,7 @@ def beta_results(summary: RunSummary) -> str:
 
 
 def summary_table(summary: RunSummary) -> str:
-    """Return what a run found: each model's reward, naturalness, KL or loss, then the seconds."""
+    """Return a run's results: each model's reward, naturalness, KL or loss, then the seconds."""
     header = ["model", "reward", "naturalness", "KL at end", "test loss"]
     results = text_table(header, model_results(summary))
     seconds = text_table(["section", "seconds"], [*summary.seconds.items()])

@@ -74,11 +74,18 @@ def test_the_page_forbids_everything_from_outside(page: BeautifulSoup) -> None:
 
 def test_the_ids_that_others_rely_on_are_there(page: BeautifulSoup) -> None:
     for selector in (
-        *("#results table", "#curves figure output", "#explorer select#prompt"),
-        *("#explorer button#previous-prompt", "#explorer button#next-prompt"),
-        *("#explorer input#filter-text", "#explorer fieldset#filter-models"),
-        *("#explorer table#samples", "#explorer #shown[aria-live=polite]"),
-        *("button#theme", "#figures img", "#settings table"),
+        "#results table",
+        "#curves figure output",
+        "#explorer select#prompt",
+        "#explorer button#previous-prompt",
+        "#explorer button#next-prompt",
+        "#explorer input#filter-text",
+        "#explorer fieldset#filter-models",
+        "#explorer table#samples",
+        "#explorer #shown[aria-live=polite]",
+        "button#theme",
+        "#figures img",
+        "#settings table",
     ):
         assert len(page.select(selector)) >= 1, selector
     keys = [heading["data-key"] for heading in page.select("#samples th[data-key]")]
@@ -354,9 +361,17 @@ def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *("<p><b></p></b>", "<p>", "<i id='a'></i><b id='a'></b>", "<p>\x00</p>"),
-        *("<p a='' a=''></p>", "<img src='http://a.b/c.png'>", "<a href='#y'></a>"),
-        *("<style>a{b:url(c)}</style>", "<p onclick='x'></p>", "<div/>", "<b for='q'></b>"),
+        "<p><b></p></b>",
+        "<p>",
+        "<i id='a'></i><b id='a'></b>",
+        "<p>\x00</p>",
+        "<p a='' a=''></p>",
+        "<img src='http://a.b/c.png'>",
+        "<a href='#y'></a>",
+        "<style>a{b:url(c)}</style>",
+        "<p onclick='x'></p>",
+        "<div/>",
+        "<b for='q'></b>",
     ],
 )
 def test_the_checker_of_pages_sees_what_is_wrong(wrong: str) -> None:

@@ -75,7 +75,12 @@ def test_the_summary_says_profile_settings_and_versions(run: Run) -> None:
     run.record(baseline=Evaluation(0.5, None))
     content = written(run)
     assert list(content) == [
-        *("schema_version", "profile", "settings", "versions", "seconds", "baseline"),
+        "schema_version",
+        "profile",
+        "settings",
+        "versions",
+        "seconds",
+        "baseline",
     ]
     assert content["profile"] == "tiny"
     assert content["settings"]["alphas"] == list(get_profile("tiny").alphas)

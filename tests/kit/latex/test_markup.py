@@ -193,7 +193,10 @@ def test_numbers_that_are_none_are_dashes() -> None:
     assert [number(v) for v in (0.12345, 2, None, math.nan, math.inf, "x")] == [
         "0.123",
         "2.000",
-        *("--",) * 4,
+        "--",
+        "--",
+        "--",
+        "--",
     ]
     assert number(235.44, 1) == "235.4"
 
