@@ -17,8 +17,6 @@ COMMANDS = {
     "release": ("a3lib.kit.release", "make the students' zip and the instructors' zip"),
     "grade": ("a3lib.kit.grade", "grade what students handed in"),
 }
-
-
 # Parts of Python's library that Windows lacks, and grading needs.
 NOT_ON_WINDOWS = ("fcntl", "resource")
 
@@ -37,7 +35,7 @@ def make_parser(argv: list[str]) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Carry out a command line; mistakes of the user are one line on stderr and status 1."""
+    """Run a command line; a mistake of the user is one line on stderr and status 1."""
     argv = sys.argv[1:] if argv is None else argv
     try:
         arguments = make_parser(argv).parse_args(argv)

@@ -91,8 +91,8 @@ def masks_of_rollout(
 ) -> tuple[Tensor, Tensor]:
     """Return the attention mask and the completion mask of sampled tokens that lost theirs.
 
-    The handout's functions hand on `output_tokens` (B, P+N) alone. The masks follow from how those
-    were made, and not from where EOS occurs: a prompt is padded on the left only, so its padding
+    The handout's functions pass on `output_tokens` (B, P+N) alone. The masks follow from how those
+    were sampled, and not from where EOS occurs: a prompt is padded on the left only, so its padding
     is the run of EOS at its beginning (an empty prompt is a single EOS, its last token); sampling
     stops at the first EOS, so the completion ends with the first EOS after the prompt.
     """

@@ -34,10 +34,10 @@ def chosen_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
 def token_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
     """Return log p(tokens[:, t+1] | tokens[:, :t+1]) for every t.
 
-    logits (B, T, V), tokens (B, T) -> (B, T-1). Log-probabilities do as well as logits. For a
+    logits (B, T, V), tokens (B, T) -> (B, T-1). Log-probabilities work as well as logits. For a
     temperature other than 1, divide the logits by it first.
 
-    Raises ValueError where the shapes do not belong together.
+    Raises ValueError where the shapes do not match.
     """
     if logits.shape[:-1] != tokens.shape:
         raise ValueError(
@@ -117,7 +117,7 @@ def perplexity(
 ) -> float:
     """Return exp of the mean negative log-likelihood in nats a token, the end token included.
 
-    The first token of a text is given and not predicted.
+    The first token of a text is conditioned on and not predicted.
     """
     total, count = 0.0, 0
     for rows in batches(review_rows(texts, tokenizer, max_length), batch_size):

@@ -18,7 +18,7 @@ from a3lib.errors import InputError
 from a3lib.forward import hidden_states, output_logits
 from a3lib.util.hub import HUB_REMEDY, first_line, looks_local, use_local_cache_if_unreachable
 
-# A bar for every checkpoint of a few hundredths of a second buries what a cell prints.
+# A progress bar for each checkpoint, which loads in no time, buries what a cell prints.
 logging.disable_progress_bar()
 
 
@@ -35,8 +35,8 @@ def _load(auto_class: Any, name: str, what: str, **options: Any) -> Any:
     name = str(Path(name).expanduser()) if name.startswith("~") else name
     if local and not Path(name, "config.json").is_file():
         raise InputError(
-            f"The {what} {name!r} is no checkpoint folder (it has no config.json); give a folder "
-            "written by save_pretrained or a hub name."
+            f"The {what} {name!r} is not a checkpoint folder (it has no config.json); give a "
+            "folder written by save_pretrained or a hub name."
         )
     if local and auto_class is AutoTokenizer and not has_tokenizer(Path(name)):
         raise InputError(

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from a3lib.errors import InputError
 from a3lib.forward import eval_mode, mixed_precision
 
-# Sentences whose sentiment any movie-review classifier must know; our tiny world has these words.
+# Any classifier of movie reviews must get these right; our tiny world has all their words.
 POSITIVE_PROBES = (
     "This movie is wonderful and I loved it.",
     "The acting was great and the story is excellent.",
@@ -20,9 +20,9 @@ NEGATIVE_PROBES = (
     "The acting was bad and the story is awful.",
     "It is one of the worst films I have ever seen.",
 )
-# Mean P(positive) on the positive probes must be this much above that on the negative ones.
+# Mean P(positive) on the positive probes must exceed that on the negative ones by this much.
 PROBE_GAP = 0.2
-# Tokens of a text that are read at most; BERT's kind has no more positions.
+# A text is cut to this many tokens; models like BERT have no more positions.
 LONGEST_TEXT = 512
 
 _known_positive_labels: WeakKeyDictionary[PreTrainedModel, int] = WeakKeyDictionary()
@@ -48,7 +48,7 @@ def label_probabilities(
             return_tensors="pt",
         ).to(reward_model.device)
         with eval_mode(reward_model), mixed_precision(reward_model.device):
-            # No token types: some tokenizers give them to models that take none; they are all 0.
+            # No token types: some tokenizers return them for models that take none; they are all 0.
             logits = reward_model(encoded["input_ids"], encoded["attention_mask"]).logits
         rows.append(logits.float().softmax(dim=-1))
     if not rows:
@@ -58,8 +58,8 @@ def label_probabilities(
 
 def named_positive_label(names: dict[int, str]) -> int | None:
     """Return the label that is called positive, or None where no name or several say so."""
-    found = [index for index, name in names.items() if name.lower() in ("positive", "pos")]
-    return found[0] if len(found) == 1 else None
+    positive = [index for index, name in names.items() if name.lower() in ("positive", "pos")]
+    return positive[0] if len(positive) == 1 else None
 
 
 def find_positive_label(
@@ -88,13 +88,13 @@ def find_positive_label(
         raise InputError(
             f"{described} gives label {label} {positive[label]:.2f} on clearly positive sentences "
             f"and {negative[label]:.2f} on clearly negative ones, so its positive class cannot be "
-            "told; check the label names in config.json or take another reward model."
+            "determined; check the label names in config.json or take another reward model."
         )
     return label
 
 
 def positive_label(reward_model: PreTrainedModel, reward_tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return `find_positive_label`, looked for once a model."""
+    """Return `find_positive_label`, computed once for each model."""
     if reward_model not in _known_positive_labels:
         label = find_positive_label(reward_model, reward_tokenizer)
         _known_positive_labels[reward_model] = label
@@ -111,10 +111,10 @@ def positive_probability(
 ) -> Tensor:
     """Return the probability of positive sentiment of each text, (len(texts),) in [0, 1].
 
-    No gradient. `prompts`, one a text, are shown where a score is not a number. Source: handout,
-    section 1.
+    No gradient. `prompts`, one for each text, are quoted where a score is not a number. Source:
+    handout, section 1.
 
-    Raises InputError where the positive class cannot be told or a score is not a number.
+    Raises InputError where the positive class cannot be determined or a score is not a number.
     """
     label = positive_label(reward_model, reward_tokenizer)
     scores = label_probabilities(texts, reward_model, reward_tokenizer, batch_size)[:, label]

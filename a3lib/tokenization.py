@@ -21,7 +21,7 @@ class PreferencePair(NamedTuple):
 def pad_left(
     rows: list[list[int]], filler: int, length: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return input_ids and attention_mask (B, T), each row at the right end of its line."""
+    """Return input_ids and attention_mask (B, T), each row padded on its left."""
     width = length or max(map(len, rows))
     input_ids = torch.full((len(rows), width), filler)
     attention_mask = torch.zeros(len(rows), width, dtype=torch.long)
@@ -119,7 +119,7 @@ def tokenize_sides(
 def review_rows(
     texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[list[int]]:
-    """Return the token ids of each text with EOS at its end, cut to `max_length`; blanks left out.
+    """Return the token ids of each text that is not blank, EOS at the end, cut to `max_length`.
 
     "<|endoftext|>" written out in a review is text and not the token.
 

@@ -22,7 +22,7 @@ History = dict[str, list[float]]
 
 
 def gradient_scaler(device: torch.device) -> torch.amp.GradScaler:
-    """Return the scaler of a loop's gradients: at work on CUDA, and without effect elsewhere."""
+    """Return the scaler of a loop's gradients: enabled on CUDA, and without effect elsewhere."""
     return torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
 
 
@@ -35,10 +35,10 @@ def optimizer_step(
     name: str,
     max_grad_norm: float = math.inf,
 ) -> float:
-    """Change the weights by the gradients that `scaler.scale(loss).backward()` left.
+    """Update the weights with the gradients that `scaler.scale(loss).backward()` left.
 
     `loss` is a scalar and `history` holds the steps before this one, for messages. Gradients with
-    a norm above `max_grad_norm` are cut to it. Returns the norm before that.
+    a norm above `max_grad_norm` are clipped to it. Returns the norm before that.
 
     Raises TrainingDiverged, before the weights are touched, where the loss or the gradients' norm
     is NaN or infinite.
@@ -46,7 +46,7 @@ def optimizer_step(
     check_finite(loss.item(), "loss", history, name)
     scaler.unscale_(optimizer)
     norm = torch.nn.utils.clip_grad_norm_(parameters_of(optimizer), max_grad_norm).item()
-    # A scaler at work skips a step whose gradients overflowed, and scales less from then on.
+    # An enabled scaler skips a step whose gradients overflowed, and scales less from then on.
     if not scaler.is_enabled():
         check_finite(norm, "gradient norm", history, name)
     scaler.step(optimizer)
@@ -55,7 +55,7 @@ def optimizer_step(
 
 
 def parameters_of(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
-    """Return every parameter that an optimizer changes."""
+    """Return every parameter that an optimizer updates."""
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 

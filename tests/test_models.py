@@ -311,12 +311,12 @@ def test_no_folder_looks_for_the_hub(
 def test_a_folder_without_a_config_is_no_checkpoint(
     tmp_path: Path, load: Callable[[str], Any]
 ) -> None:
-    with refused(f"'{tmp_path}' is no checkpoint folder", "config.json", "save_pretrained"):
+    with refused(f"'{tmp_path}' is not a checkpoint folder", "config.json", "save_pretrained"):
         load(str(tmp_path))
 
 
 def test_a_path_that_does_not_exist_is_not_looked_for_on_the_hub() -> None:
-    with refused("'./nowhere' is no checkpoint folder", "hub name"):
+    with refused("'./nowhere' is not a checkpoint folder", "hub name"):
         load_policy("./nowhere")
 
 

@@ -209,7 +209,7 @@ def test_names_that_the_probes_contradict_are_an_error(
     shipped: Loaded, names: list[str], order: list[int]
 ) -> None:
     model = classifier_with(shipped, names, order)
-    with pytest.raises(InputError, match="its positive class cannot be told") as caught:
+    with pytest.raises(InputError, match="its positive class cannot be determined") as caught:
         positive_probability(TEXTS, model, shipped[1])
     assert all(repr(name) in str(caught.value) for name in names)
 

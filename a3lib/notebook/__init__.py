@@ -1,1 +1,1 @@
-"""What the notebook's cells use that is no algorithm."""
+"""What the notebook's cells use besides the algorithms."""

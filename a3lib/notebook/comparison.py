@@ -1,7 +1,7 @@
 """What several policies write after the same beginnings, by the notebook's own functions.
 
-Those functions are the reader's own, so they are handed over at each call: a cell that was mended
-counts at once.
+Those functions are the reader's own, so they are passed in at each call: a corrected cell takes
+effect at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from a3lib.profiles import ORIGINAL, SEED
 from a3lib.results.samples import ModelSamples, Samples, model_samples
 from a3lib.results.tables import seed_texts
 
-# The tiny world's model has 128 places for tokens, and wants 20 of them for its own.
+# The tiny world's model has 128 positions, and its continuation takes 20 of them.
 LONGEST_START = 100
 
 # compute_reward_for_mini_batch: rewards (B,), output_tokens (B, 30) and B texts.

@@ -27,7 +27,7 @@ class Inputs(NamedTuple):
 def load_inputs(profile: Profile, device: torch.device) -> Inputs:
     """Load all that a run needs, the small things first.
 
-    Raises InputError for everything about models and data that can be found out now.
+    Raises InputError for every fault of models and data that shows when they are loaded.
     """
     train_texts, test_texts = load_reviews(profile)
     tokenizer = load_tokenizer(profile.policy)

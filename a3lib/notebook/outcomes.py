@@ -1,6 +1,6 @@
 """What the notebook's functions return, put into the run's summary with measured naturalness.
 
-They may be a student's own, so what they return is looked at before it is kept.
+They may be a student's own, so what they return is checked before it is kept.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,24 +32,24 @@ def as_float(value: Any) -> float:
 
 
 def number_of(results: Any, key: str, function: str) -> float:
-    """Return an entry as a float, also from a tensor of one; raises InputError for another."""
+    """Return an entry as a float, also from a tensor of one; raises InputError for others."""
     value = value_of(results, key, function)
     try:
         return as_float(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{key!r} that {function} returned is no number; take one number, as item() does."
+            f"{key!r} that {function} returned is not a number; take one number, as item() does."
         ) from error
 
 
 def history_of(results: Any, key: str, function: str) -> tuple[float, ...]:
-    """Return an entry as floats, one a step; raises InputError for what is no list of numbers."""
+    """Return an entry as floats, one a step; raises InputError unless it is a list of numbers."""
     values = value_of(results, key, function)
     try:
         return tuple(as_float(value) for value in values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{key!r} that {function} returned is no list of numbers; keep one number a step."
+            f"{key!r} that {function} returned is not a list of numbers; keep one number a step."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A place to try words out: every policy goes on from the start of a review that a person types."""
+"""A place to try words out: every policy continues the start of a review that a person types."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,7 +22,7 @@ def continued(sample: Callable[[str], Samples], start: str) -> Any:
 
     Raises InputError for an empty start, and what `sample` raises.
     """
-    # A policy goes on worse after a blank: most words begin with one.
+    # A policy continues worse after a space, because most tokens begin with one.
     start = start.strip()
     if not start:
         raise InputError("The start is empty; type the first words of a review.")
@@ -40,7 +40,7 @@ def make_form(
     `on_success` is called before the form shows a table of its own.
     """
     field = widgets.Text(value=start, description="Start of a review:", **full_width(widgets))
-    button = widgets.Button(description="Continue", tooltip="Let every model write on")
+    button = widgets.Button(description="Continue", tooltip="Let every model continue the text")
     message, table = widgets.HTML(), widgets.HTML()
 
     def press(_: Any) -> None:
@@ -48,9 +48,9 @@ def make_form(
         message.value = message_html("The models are writing ...")
         try:
             with errors_shown_in(message):
-                made = continued(sample, field.value)._repr_html_()
+                html = continued(sample, field.value)._repr_html_()
                 on_success()
-                table.value, message.value = made, ""
+                table.value, message.value = html, ""
         finally:
             button.disabled = False
 
@@ -69,14 +69,14 @@ def show(
     """Show what every policy writes after `start`, and a form to try other words.
 
     `compute_reward` is the notebook's compute_reward_for_mini_batch. Each press of the form's
-    button samples anew, from every policy that there is by then.
+    button samples anew, from every policy that exists by then.
     """
     models = (policies, compute_reward, tokenizer, reward_tokenizer, reward_model)
     show_form(partial(continue_start, *models), start)
 
 
 def show_form(sample: Callable[[str], Samples], start: str) -> None:
-    """Show what every policy writes after `start`, and a form to go on from other words.
+    """Show what every policy writes after `start`, and a form to try other words.
 
     `sample` takes a start and returns samples of that one prompt; each press of the button
     calls it again. Without ipywidgets there is the table alone. An InputError is shown as its
@@ -88,7 +88,7 @@ def show_form(sample: Callable[[str], Samples], start: str) -> None:
     except InputError as error:
         first = None
         print(error)
-    # The first table is an output of its own: a page that is saved keeps it, also where the form's
+    # The first table is an output of its own: a saved page keeps it even where the form's
     # script is missing. It makes room for the form's own table.
     handle = DisplayHandle()
     if widgets is not None:

@@ -34,9 +34,9 @@ def duration(seconds: float) -> str:
 
 
 def check_reward_model(inputs: Inputs) -> None:
-    """Raise InputError where the reward model's positive class cannot be told.
+    """Raise InputError where the reward model's positive class cannot be determined.
 
-    A copy of the library without the solutions has nothing to look with.
+    A copy of the library without the solutions has nothing to check it with.
     """
     if importlib.util.find_spec("a3lib.rewards"):
         from a3lib.rewards import positive_label
@@ -50,7 +50,7 @@ def preflight(profile: Profile) -> Inputs:
     The table says where it runs, with which versions, models and data, and how long each section
     will take.
 
-    Raises InputError for everything about models and data that can be found out now.
+    Raises InputError for every fault of models and data that shows when they are loaded.
     """
     device = choose_device()
     inputs = load_inputs(profile, device)

@@ -35,7 +35,7 @@ class BatchSeconds(NamedTuple):
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given, so that a clock can be read."""
+    """Wait until the device has finished its work, so that a clock can be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -143,14 +143,14 @@ def estimate_sections(profile: Profile, inputs: Inputs, device: torch.device) ->
         "3 KL": len(profile.alphas) * (steps * seconds.kl + evaluation),
         "4 DPO": len(profile.betas) * (dpo + evaluation),
     }
-    # A copy of the library may be without the study.
+    # A copy of the library may lack the study.
     if profile.study and importlib.util.find_spec("a3lib.study"):
         sections["6 study"] = estimate_study(profile, seconds)
     return sections
 
 
 def estimate_study(profile: Profile, seconds: BatchSeconds) -> float:
-    """Return the seconds of section 6 from those of a batch of each kind of work.
+    """Return the seconds of section 6 from those that a batch of each kind of work takes.
 
     A step on 16 pairs scores about as many tokens as one of REINFORCE on 32 reviews, and samples
     none.

@@ -26,7 +26,7 @@ class Line(NamedTuple):
 class Chart(NamedTuple):
     """Lines over training steps.
 
-    `marks` are labelled levels; `top` and `bottom` are what the axis shows at least. On a symlog
+    `marks` are labelled levels; the axis reaches from `bottom` to `top` at least. On a symlog
     axis values above 1 go by their logarithm. A smoothed chart draws the raw values faintly.
     """
 
@@ -52,8 +52,8 @@ class Tick(NamedTuple):
 
 def as_values(values: Any, length: int) -> tuple[float | None, ...]:
     """Return finite numbers and None for the rest, as many as the chart has steps."""
-    found = [finite(value) for value in values]
-    return (*found, *[None] * (length - len(found)))
+    numbers = [finite(value) for value in values]
+    return (*numbers, *[None] * (length - len(numbers)))
 
 
 def smooth(values: Sequence[float | None]) -> list[float | None]:
@@ -89,7 +89,7 @@ class Axes(NamedTuple):
 
 
 def axes_of(chart: Chart) -> Axes:
-    """Return the ranges that hold every value, mark and wished end of a chart."""
+    """Return the ranges that hold every value, mark and requested end of a chart."""
     values = [v for line in chart.lines for v in line.values if v is not None]
     values += [chart.bottom, chart.top, *(height for height, _ in chart.marks)]
     low, high = (scaled(end(values), chart.symlog) for end in (min, max))

@@ -26,7 +26,7 @@ def make_chart(key: str, curves: Mapping[str, Sequence[float]], **others: Any) -
 
 
 def run_charts(summary: RunSummary) -> list[Chart]:
-    """Return the charts of a run: rewards, KL and DPO's losses, those that it has."""
+    """Return the charts of a run: rewards, KL and DPO's losses, as far as it has them."""
     rewards = {REINFORCE: summary.reinforce.rewards} if summary.reinforce else {}
     rewards |= {kl_name(run.alpha): run.rewards for run in summary.kl}
     kl = {kl_name(run.alpha): run.kl_divergences for run in summary.kl}
@@ -75,10 +75,10 @@ def study_charts(file: Path, best: Sequence[BestRun]) -> list[Chart]:
     betas = {row.method: row.beta for row in best if math.isfinite(row.beta)}
     charts = []
     for title, methods in groups_of(list(betas)).items():
-        found = {method: held_out_curve(runs, method, betas[method]) for method in methods}
-        steps = max((steps for steps, _ in found.values()), key=len)
+        curves = {method: held_out_curve(runs, method, betas[method]) for method in methods}
+        steps = max((steps for steps, _ in curves.values()), key=len)
         lines = tuple(
-            Line(method, style, as_values(found[method][1], len(steps)))
+            Line(method, style, as_values(curves[method][1], len(steps)))
             for method, style in method_styles(methods).items()
         )
         chart = Chart(

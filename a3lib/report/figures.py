@@ -87,7 +87,7 @@ class Picture(NamedTuple):
 def picture_of(file: Path) -> Picture:
     """Return a PNG file as the page holds it."""
     name = file.stem
-    plain = f"Figure {name}; its name is all that this page knows of it."
+    plain = f"Figure {name}; its name is all that this page knows about it."
     caption, alt = TEXTS.get(name.removeprefix("study_"), (name.replace("_", " "), plain))
     try:
         content = file.read_bytes()

@@ -1,4 +1,4 @@
-"""Write report.html: everything that a run or a study found, in one page."""
+"""Write report.html: all results of a run or a study on one page."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ TEMPLATE = Path(__file__).with_name("template.html")
 def write_report(folder: Path) -> Path:
     """Write report.html into the folder of a run or a study and return the file.
 
-    The page needs no other file and no network. What the folder lacks is said in the page.
+    The page needs no other file and no network. The page says what the folder lacks.
     Raises InputError where the folder has no summary.json.
     """
     inspection = inspect_summary(folder)
@@ -52,12 +52,12 @@ def write_report(folder: Path) -> Path:
 def shared_context(
     summary: RunSummary | StudySummary, folder: Path, notices: list[str]
 ) -> dict[str, Any]:
-    """Return what the page says of every folder: samples, figures, settings, and what lacks."""
+    """Return what the page says of every folder: samples, figures, settings, what is missing."""
     samples, without = samples_of(folder)
     caption = "What each model writes after the same beginning"
-    found = {"samples": []} if samples is None else context_of(samples, caption)
+    samples_context = {"samples": []} if samples is None else context_of(samples, caption)
     kind = "Run" if isinstance(summary, RunSummary) else "Study"
-    return found | {
+    return samples_context | {
         "kind": kind.lower(),
         "title": f"{kind} {folder.resolve().name}",
         "without_samples": without,

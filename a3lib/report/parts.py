@@ -27,7 +27,7 @@ from a3lib.results.templates import DASH, decimals
 from a3lib.tinyworld import shown_name
 from a3lib.util.numbers import finite
 
-# What reading a part raises where somebody changed it or it was cut off.
+# What reading a part raises where somebody edited it or it was cut off.
 DAMAGE = (
     KeyError,
     TypeError,
@@ -104,7 +104,7 @@ def damage_notice(what: str) -> str:
 
 
 def attempt(make: Callable[[], list[Item]], what: str, notices: list[str]) -> list[Item]:
-    """Return what `make` makes; where it cannot, say so in `notices` and return nothing."""
+    """Return what `make` returns; where it fails, say so in `notices` and return nothing."""
     try:
         return make()
     except DAMAGE:
@@ -113,7 +113,7 @@ def attempt(make: Callable[[], list[Item]], what: str, notices: list[str]) -> li
 
 
 def readable_summary(inspection: Inspection, folder: Path) -> RunSummary | StudySummary:
-    """Return what can be read of a summary; one of which nothing can be read is an empty one."""
+    """Return what can be read of a summary, and an empty one where nothing can be."""
     if inspection.summary is not None:
         return inspection.summary
     return StudySummary() if (folder / "study.parquet").exists() else RunSummary()
@@ -125,27 +125,34 @@ def summary_notices(inspection: Inspection, summary: RunSummary | StudySummary) 
     notices += [damage_notice(PARTS.get(key, f"The {key}")) for key in inspection.damaged]
     if isinstance(summary, RunSummary):
         notices += [
-            f"The run has no results of {name}: it ended before them, or is going."
+            f"The run has no results of {name}: it ended before them, or is still running."
             for key, name in SECTIONS.items()
             if not getattr(summary, key) and key not in inspection.damaged
         ]
     return notices
 
 
-def result_of(found: ModelResult) -> Result:
-    """Return a model's results with its style, and None for what is no finite number."""
-    reward = finite(found.reward)
-    figures = (finite(v) for v in (found.naturalness, found.kl, found.test_loss))
-    return Result(found.name, style_of(found.name), reward, reward_colour(reward or 0.0), *figures)
+def result_of(result: ModelResult) -> Result:
+    """Return a model's results with its style, and None for what is not a finite number."""
+    reward = finite(result.reward)
+    return Result(
+        name=result.name,
+        style=style_of(result.name),
+        reward=reward,
+        colour=reward_colour(reward or 0.0),
+        naturalness=finite(result.naturalness),
+        kl=finite(result.kl),
+        test_loss=finite(result.test_loss),
+    )
 
 
 def results_of(summary: RunSummary) -> list[Result]:
     """Return the results of a run's models with their styles."""
-    return [result_of(found) for found in model_results(summary)]
+    return [result_of(result) for result in model_results(summary)]
 
 
 def run_sentence(results: list[Result]) -> str:
-    """Say in one sentence what a run found: the reward before, and the best of each kind after."""
+    """Say in one sentence what a run reached: the reward before, the best of each kind after."""
     measured = [result for result in results if result.reward is not None]
     before = [r for r in measured if r.name == ORIGINAL]
     kinds: dict[str, Result] = {}
@@ -207,11 +214,11 @@ def as_text(value: Any) -> str:
     return shown_name(value) if isinstance(value, str) else str(value)
 
 
-def named_values(found: Any) -> list[tuple[str, str]]:
-    """Return a mapping as pairs of words and text, and nothing for what is no mapping."""
-    if not isinstance(found, Mapping):
+def named_values(values: Any) -> list[tuple[str, str]]:
+    """Return a mapping as pairs of words and text, and nothing for what is not a mapping."""
+    if not isinstance(values, Mapping):
         return []
-    return [(str(key).replace("_", " "), as_text(value)) for key, value in found.items()]
+    return [(str(key).replace("_", " "), as_text(value)) for key, value in values.items()]
 
 
 def forecast_values(scores: ForecastScores | None) -> list[tuple[str, str]]:
@@ -224,8 +231,8 @@ def cell_of(row: BestRun | MatchedMethod, column: Column) -> tuple[str, str]:
     value = getattr(row, column.key)
     if isinstance(value, tuple):
         middle, low, high = value
-        shown = f"{decimals(middle)} [{decimals(low)}, {decimals(high)}]"
-        return shown, as_text(middle)
+        interval = f"{decimals(middle)} [{decimals(low)}, {decimals(high)}]"
+        return interval, as_text(middle)
     if isinstance(value, int):
         return as_text(value), str(int(value))
     if column.key == "coefficient":

@@ -1,1 +1,1 @@
-"""The results folder of a run: what it holds, and the tables that are made from it."""
+"""The results folder of a run: what it holds, and the tables of its results."""

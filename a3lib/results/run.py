@@ -32,8 +32,8 @@ def versions() -> dict[str, str]:
 class Run:
     """Collects the results of a run and writes them down as they come.
 
-    summary.json is written after every figure that is recorded, so a run that is interrupted
-    leaves what it had.
+    summary.json is written after every part that is recorded, so a run that is interrupted
+    leaves its results so far.
     """
 
     def __init__(self, profile: Profile, folder: Path | None = None) -> None:
@@ -49,7 +49,7 @@ class Run:
         self._section, self._started = section, time.perf_counter()
 
     def end(self) -> None:
-        """End the section that is going on, if there is one."""
+        """End the current section, if there is one."""
         if self._section:
             elapsed = time.perf_counter() - self._started
             self.record(seconds={**self.summary.seconds, self._section: round(elapsed, 1)})

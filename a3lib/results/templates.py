@@ -17,10 +17,10 @@ from a3lib.util.text import allowed_in_html
 DASHES = {"-": "none", "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}
 # A disc as an SVG path is two arcs; matplotlib's own has dozens of corners.
 DISC = "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z"
-# The sign for a missing number, and numbers with so many decimals, as `numbers.decimals` has them.
+# `numbers.decimals` with the dash that HTML has for a missing number.
 DASH = "\N{EN DASH}"
 decimals = partial(numbers.decimals, missing=DASH)
-# How much larger than matplotlib's unit markers are drawn, in a square from -6 to 6.
+# Markers are drawn this much larger than matplotlib's, in a square from -6 to 6.
 MARKER_SIZE = 9.5
 
 

@@ -24,7 +24,7 @@ def fine_tune(
     """Tune a policy in place on texts by plain language modelling; return its history.
 
     `losses` are the mean negative log-likelihood over the batch's tokens, in nats, and
-    `gradient_norms` the norms before they are cut to `max_grad_norm`.
+    `gradient_norms` the norms before they are clipped to `max_grad_norm`.
 
     Raises TrainingDiverged where the loss or the gradient's norm is NaN or infinite.
     """

@@ -67,7 +67,7 @@ def example_batches(
     generator: torch.Generator,
     curriculum: bool = False,
 ) -> list[Tensor]:
-    """Return `steps` batches of examples, shuffled anew each time round.
+    """Return `steps` batches of examples, reshuffled on every pass over them.
 
     examples (N, ...), gaps (N,) their reward gaps. With `curriculum` the very same examples come
     sorted, the largest gap first, so that only the order differs.
@@ -112,7 +112,7 @@ def held_out_loss(
 ) -> tuple[float, float]:
     """Return the method's mean loss on held-out preferences, and its accuracy on their pairs.
 
-    Accuracy is the share of pairs whose chosen side has the higher log-ratio; equals count half.
+    Accuracy is the share of pairs whose chosen side has the higher log-ratio; ties count half.
     """
     losses, leads = [], []
     for batch in examples_of(method, data).split(SCORING_BATCH // 2):
@@ -148,13 +148,13 @@ def train_offline(
     held_out_every: int,
     seed: int,
 ) -> tuple[dict[str, list[float]], dict[str, Tensor]]:
-    """Train a policy in place; return its history and the weights of its best held-out loss.
+    """Train a policy in place; return its history and the weights of the lowest held-out loss.
 
-    One batch is `batch_size` pairs, or for a listwise method as many prompts as have as many
-    candidates. The history has one entry a step (`losses`, `gradient_norms`, `beyond_threshold`,
-    the share of pairs with a side whose exponential is continued as a line) and one a look at the
-    held-out data (`held_out_steps`, `held_out_losses`, `held_out_accuracies`), the first of them
-    before training.
+    One batch is `batch_size` pairs, or for a listwise method as many prompts as have that many
+    candidates in all. The history has one entry a step (`losses`, `gradient_norms`,
+    `beyond_threshold`, the share of pairs with a side whose exponential is continued as a line) and
+    one for each evaluation on held-out data (`held_out_steps`, `held_out_losses`,
+    `held_out_accuracies`), the first of them before training.
 
     Raises TrainingDiverged where the loss becomes NaN or infinite.
     """
@@ -188,10 +188,10 @@ def train_offline(
 def training_batches(
     method: Method, data: Preferences, *, steps: int, batch_size: int, seed: int
 ) -> list[Tensor]:
-    """Return the batches that a method learns from, one a step, in an order that the seed gives.
+    """Return the batches that a method learns from, one a step, in an order that the seed fixes.
 
-    A batch is pairs (batch_size, 2) or, for a listwise method, as many prompts (B,) as have as
-    many candidates.
+    A batch is pairs (batch_size, 2) or, for a listwise method, as many prompts (B,) as have
+    that many candidates in all.
     """
     examples = examples_of(method, data)
     rewards = data.candidates.rewards
@@ -238,7 +238,9 @@ def measure_policy(
     (per token), `unigram_entropy` and `distinct_2` (at fixed counts, or None), `naturalness`
     (None where there is no grammar). KL is exact over the vocabulary, on the policy's own samples.
     """
-    found: dict[str, list[Any]] = {key: [] for key in ("rewards", "lengths", "entropies", "kls")}
+    per_prompt: dict[str, list[Any]] = {
+        key: [] for key in ("rewards", "lengths", "entropies", "kls")
+    }
     completions: list[list[int]] = []
     texts: list[str] = []
     for batch in batches(prompts, SCORING_BATCH):
@@ -250,21 +252,21 @@ def measure_policy(
         original = completion_distributions(reference, *rollout)
         chosen = rollout.completion_mask.bool()
         lengths = chosen.sum(dim=1).tolist()
-        found["lengths"] += lengths
+        per_prompt["lengths"] += lengths
         for key, values in (
             ("entropies", entropy(current)),
             ("kls", token_kl(current, original)),
         ):
-            found[key] += [part.sum().item() for part in values.split(lengths)]
-        found["rewards"] += reward_of(whole, [*batch]).tolist()
+            per_prompt[key] += [part.sum().item() for part in values.split(lengths)]
+        per_prompt["rewards"] += reward_of(whole, [*batch]).tolist()
         completions += [ids.tolist() for ids in rollout.tokens[chosen].split(lengths)]
         texts += whole
-    tokens = sum(found["lengths"])
-    return found | {
+    tokens = sum(per_prompt["lengths"])
+    return per_prompt | {
         "texts": texts,
-        "reward": math.fsum(found["rewards"]) / len(prompts),
-        "entropy": math.fsum(found["entropies"]) / tokens,
-        "kl": math.fsum(found["kls"]) / tokens,
+        "reward": math.fsum(per_prompt["rewards"]) / len(prompts),
+        "entropy": math.fsum(per_prompt["entropies"]) / tokens,
+        "kl": math.fsum(per_prompt["kls"]) / tokens,
         "unigram_entropy": unigram_entropy(completions, unigram_tokens),
         "distinct_2": distinct_bigrams(completions, unigram_tokens),
         "naturalness": naturalness(texts, prompts) if has_grammar else None,

@@ -1,6 +1,6 @@
 """A small world of movie reviews of our own: grammar, texts, tokenizers and trained models.
 
-Everything is in the package, so a run on it needs no network. `build.py` makes the weights again.
+Everything is in the package, so a run on it needs no network. `build.py` rebuilds the weights.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from a3lib.tinyworld.grammar import write_pairs, write_reviews
 POLICY_FOLDER = Path(__file__).parent / "policy"
 REWARD_MODEL_FOLDER = Path(__file__).parent / "reward_model"
 
-# Rows and seed of each split; the builder's own seeds are others, so nobody trains on these texts.
+# Rows and seed of each split; the builder uses other seeds, so no model is trained on these texts.
 REVIEW_SPLITS = {"train": (3200, 11), "test": (512, 12)}
 PAIR_SPLITS = {"train": (960, 21), "test": (240, 22)}
 

@@ -1,4 +1,4 @@
-"""Make the tiny world's tokenizers and models again from a seed: `python -m a3lib.tinyworld.build`.
+"""Rebuild the tiny world's tokenizers and models from a seed: `python -m a3lib.tinyworld.build`.
 
 Takes a few minutes on two cores and needs no network. Writes two checkpoint folders in the usual
 format (config, safetensors, tokenizer) and CARD.md with the quality that was measured.
@@ -92,7 +92,7 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
 
 
 def shuffled_batches(rows: int, batch_size: int, steps: int) -> Iterator[Tensor]:
-    """Yield `steps` batches of row numbers, (B,), going round the data if need be."""
+    """Yield `steps` batches of row numbers, (B,), going over the data again if need be."""
     order = torch.randperm(rows)
     for step in range(steps):
         start = step * batch_size % (rows - batch_size)
@@ -136,7 +136,7 @@ def train(
 def train_policy(
     reviews: list[Review], tokenizer: PreTrainedTokenizerFast, steps: int
 ) -> GPT2LMHeadModel:
-    """Train a small GPT-2 on the reviews, half of them begun with the end token as GPT-2's are."""
+    """Train a small GPT-2 on the reviews, half of them preceded by the end token as GPT-2's are."""
     end = tokenizer.eos_token_id
     config = GPT2Config(
         vocab_size=len(tokenizer),
@@ -222,7 +222,7 @@ def positive_probabilities(
 
 
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:
-    """Return the share of labels (N,) on whose side of one half P(positive) (N,) is."""
+    """Return the share of labels (N,) that P(positive) (N,), rounded to 0 or 1, agrees with."""
     return ((probabilities > 0.5) == (labels > 0)).double().mean().item()
 
 
@@ -292,12 +292,12 @@ def build(folder: Path, policy_steps: int = 900, classifier_steps: int = 400) ->
         "the first 24 words": [first_words(review.text, 24) for review in held_out],
     }
     texts = scores["whole reviews"]
-    found = perplexity(policy, policy_tokenizer, texts, max_length=MAXIMUM_LENGTH)
+    policy_perplexity = perplexity(policy, policy_tokenizer, texts, max_length=MAXIMUM_LENGTH)
     figures = {
         "policy parameters": f"{policy.num_parameters():,}",
         "classifier parameters": f"{classifier.num_parameters():,}",
         "vocabulary": f"{len(policy_tokenizer)} tokens",
-        "policy perplexity per token": f"{found:.3f}",
+        "policy perplexity per token": f"{policy_perplexity:.3f}",
     }
     tables = {}
     for name, inputs in scores.items():
@@ -311,7 +311,7 @@ def build(folder: Path, policy_steps: int = 900, classifier_steps: int = 400) ->
 
 def main(arguments: list[str] | None = None) -> None:
     """Build the tiny world from the command line."""
-    parser = argparse.ArgumentParser(description="Train the tiny world's models again from a seed.")
+    parser = argparse.ArgumentParser(description="Retrain the tiny world's models from a seed.")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent, help="folder to write to (the package)"
     )

@@ -187,7 +187,7 @@ def rule_lines(name: str, positive: bool) -> list[str]:
 
 
 def slot_is_positive(marker: str, positive: bool) -> bool:
-    """Return the sentiment that a slot passes on: `!` turns it round."""
+    """Return the sentiment that a slot passes on: `!` reverses it."""
     return not positive if marker == "!" else positive
 
 

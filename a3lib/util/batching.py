@@ -1,4 +1,4 @@
-"""Cutting work into batches, showing how far it is, and averaging over all of it."""
+"""Cutting work into batches, showing its progress, and averaging over all of it."""
 
 import math
 import sys
@@ -21,5 +21,5 @@ def progress(items: Iterable[Item], name: str) -> "tqdm[Item]":
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean of some numbers, and NaN of none."""
+    """Return the mean of some numbers, NaN where there are none."""
     return math.fsum(values) / len(values) if values else math.nan

@@ -1,4 +1,4 @@
-"""CSV files that people wrote: every value stays the text that it is."""
+"""CSV files that people wrote: every value stays text."""
 
 import warnings
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_csv(file: Path, *, skip_blank_lines: bool = True) -> pd.DataFrame:
     ValueError where the file cannot be read as CSV.
     """
     with warnings.catch_warnings():
-        # Of a first row that is too long pandas drops the end and warns.
+        # Where the first row is too long, pandas drops its end and only warns.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             return pd.read_csv(

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and zips that depend on nothing but what is in them."""
+"""Files that are whole or absent, and zips that depend on nothing but what is in them."""
 
 import io
 import os
@@ -33,7 +33,7 @@ def replace_file(file: Path, content: bytes) -> None:
 def write_at_once(
     file: Path, content: bytes | str, remedy: str = "make room there, or give another folder"
 ) -> None:
-    """Write a file whole or not at all, in a folder that is made; a text as UTF-8.
+    """Write a file whole or not at all, and its folder where it is missing; a text as UTF-8.
 
     Raises InputError, with this remedy, where it cannot be written.
     """
@@ -51,7 +51,7 @@ def zipped(files: Mapping[str, bytes], executable: Collection[str]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
-            entry = zipfile.ZipInfo(name)  # Without a time it is 1980, whenever it is made.
+            entry = zipfile.ZipInfo(name)  # Without a time it is dated 1980, on every day.
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, on every system.
             entry.external_attr = (0o100755 if name in executable else 0o100644) << 16

@@ -23,7 +23,7 @@ def looks_local(name: str) -> bool:
 def use_local_cache_if_unreachable() -> None:
     """Ask the hub once whether it is there; if no answer comes, work from the local cache only.
 
-    Left to themselves the clients try every file again for half a minute, and wait for ever for a
+    Left to themselves the clients try every file again for half a minute, and wait forever for a
     hub that accepts the connection and says nothing.
     """
     try:

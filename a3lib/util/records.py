@@ -29,7 +29,7 @@ def decode(kind: Any, value: Any, place: str) -> Any:
     """Return what JSON holds at a place as a value of a type.
 
     Raises ValueError, naming the place, where it is of another type or lacks a field; what a
-    dataclass itself raises is a ValueError, too. A key that is no field is passed over.
+    dataclass itself raises is a ValueError, too. A key that is not a field is ignored.
     """
     origin, inside = get_origin(kind), get_args(kind)
     if kind is Any:
@@ -65,18 +65,18 @@ def decode_dataclass(kind: Any, value: Any, place: str) -> Any:
     if not isinstance(value, dict):
         refuse(value, "an object", place)
     types = get_type_hints(kind)
-    given = {}
+    arguments = {}
     for field in fields(kind):
         if field.name in value:
             where = f"{place}.{field.name}"
-            given[field.name] = decode(types[field.name], value[field.name], where)
+            arguments[field.name] = decode(types[field.name], value[field.name], where)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{place} has no {field.name}")
-    return kind(**given)
+    return kind(**arguments)
 
 
 def refuse(value: Any, wanted: str, place: str) -> NoReturn:
     """Raise ValueError for a value that is not what is wanted at its place."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 40 else f"{shown[:40]}..."
-    raise ValueError(f"{place} is {shown}, not {wanted}")
+    text = repr(value)
+    text = text if len(text) <= 40 else f"{text[:40]}..."
+    raise ValueError(f"{place} is {text}, not {wanted}")

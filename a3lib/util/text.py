@@ -1,4 +1,4 @@
-"""Texts that others wrote, made fit to be shown: on a terminal, in a report, in HTML.
+"""Texts that others wrote, cleaned for a terminal, a report or HTML.
 
 Only the standard library is imported here, because this also runs beside a student's code.
 """
@@ -8,8 +8,8 @@ import unicodedata
 from contextlib import suppress
 
 LONGEST_TEXT = 300  # characters
-# So many characters are looked at for each one that is shown; the rest may be without end.
-LOOKED_AT = 20
+# This many characters are read for each one in the result: a text may be endless.
+READ_PER_CHARACTER = 20
 MOST_ACCENTS = 2  # on one letter
 TERMINAL_SEQUENCE = re.compile(r"\x1b(\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -35,12 +35,12 @@ def printable(
     part for a tag. Without `noise`, escapes of a terminal, memory addresses, characters that do
     not print and piles of accents are left out.
     """
-    line = text[: LOOKED_AT * limit]
+    line = text[: READ_PER_CHARACTER * limit]
     line = one_line(line if noise else without_noise(line))
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    printed = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     if not tags:
-        shown = TAG.sub("< ", shown)
-    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+        printed = TAG.sub("< ", printed)
+    return printed if len(printed) <= limit else f"{printed[: limit - 3]}..."
 
 
 def one_line(text: str) -> str:
@@ -63,7 +63,7 @@ def without_noise(text: str) -> str:
 def described(error: BaseException) -> str:
     """Return an error's name and message, whatever its class does when it is asked for them.
 
-    A message that is empty or cannot be had is left out.
+    A message that is empty or cannot be read is left out.
     """
     name, message = "an exception", ""
     with suppress(BaseException):
@@ -79,8 +79,8 @@ def allowed_in_html(text: str) -> str:
     Control characters become pictures of them, and what else is not allowed U+FFFD.
     """
 
-    def picture(found: re.Match[str]) -> str:
-        code = ord(found[0])
+    def picture(control: re.Match[str]) -> str:
+        code = ord(control[0])
         return PICTURE_OF_DELETE if code == 0x7F else chr(FIRST_PICTURE + code)
 
     return NOT_ALLOWED.sub("\ufffd", CONTROLS.sub(picture, text))

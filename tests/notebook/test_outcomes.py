@@ -136,17 +136,19 @@ def test_what_is_no_dict_is_one_sentence(outcomes: Outcomes, results: Any) -> No
 
 @pytest.mark.parametrize("value", ["high", None, [0.5], torch.tensor([0.5, 0.6])])
 def test_what_is_no_number_is_one_sentence(outcomes: Outcomes, value: Any) -> None:
-    with pytest.raises(InputError, match=r"^'reward' that evaluate returned is no number; take"):
+    with pytest.raises(InputError, match=r"^'reward' that evaluate returned is not a number; take"):
         outcomes.record_baseline(evaluated(value))
-    with pytest.raises(InputError, match=r"^'test_loss' that train_DPO returned is no number"):
+    with pytest.raises(InputError, match=r"^'test_loss' that train_DPO returned is not a number"):
         outcomes.record_dpo({0.1: trained(test_loss=value)})
 
 
 @pytest.mark.parametrize("value", [0.5, None, ["a"], [None], torch.tensor(0.5)])
 def test_what_is_no_list_of_numbers_is_one_sentence(outcomes: Outcomes, value: Any) -> None:
-    with pytest.raises(InputError, match=r"^'rewards' that train returned is no list of numbers"):
+    with pytest.raises(
+        InputError, match=r"^'rewards' that train returned is not a list of numbers"
+    ):
         outcomes.record_reinforce(trained(rewards=value))
-    with pytest.raises(InputError, match=r"^'kl_divergences' that train returned is no list"):
+    with pytest.raises(InputError, match=r"^'kl_divergences' that train returned is not a list"):
         outcomes.record_kl({0.1: trained(kl_divergences=value)})
 
 

@@ -1,1 +1,1 @@
-"""Grade submissions: find, read, ask, judge, and write down what was found."""
+"""Grade submissions: find, read, ask, judge, and write down the results."""

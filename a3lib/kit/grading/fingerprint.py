@@ -29,7 +29,7 @@ GRADE_DEPENDS_ON = (
 
 @dataclass(frozen=True)
 class Settings:
-    """How to grade: positions of the REINFORCE loss, seconds of one check, whether it is ours."""
+    """How to grade: positions of the REINFORCE loss, seconds of one check, trust in the code."""
 
     positions: str = "either"
     seconds: float = 60.0

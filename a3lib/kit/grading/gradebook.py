@@ -1,4 +1,4 @@
-"""What a folder of gradings says together: grades.csv, summary.md, summary.json, a histogram.
+"""The grade book of a folder of gradings: grades.csv, summary.md, summary.json, a histogram.
 
 All of it is read from the results.json files, so it does not matter when each was graded.
 """
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What we noted beside the points; nothing where the submission was not graded."""
+        """What was recorded besides the points; empty where the submission was not graded."""
         return self.results.get("extra_data", {})
 
     @property
@@ -63,7 +63,7 @@ def safe_cell(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
+    """Return a text with its markup escaped, so that Markdown shows it literally."""
     return MARKUP.sub(r"\\\1", text)
 
 
@@ -91,9 +91,10 @@ def grades_csv(rows: Sequence[Row]) -> str:
 def summarise(
     rows: Sequence[Row], passed_over: Sequence[tuple[str, str]], failures: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what a folder's gradings say together, as plain data.
+    """Return the summary of a folder's gradings as plain data.
 
-    `passed_over` are files that are no submissions, with the reason; `failures` are the grader's.
+    `passed_over` are files that are not submissions, each with the reason; `failures` are errors of
+    the grader itself.
     """
     graded = [row for row in rows if row.status == GRADED]
     tests = [test for row in graded for test in row.results["tests"]]
@@ -141,7 +142,7 @@ def in_any(rows: Sequence[Row], key: str) -> list[str]:
 
 
 def text_histogram(scores: Sequence[float], maximum: float) -> list[str]:
-    """Return a line a bin of scores, with a mark for each submission or for several."""
+    """Return one line for each bin of scores, with a mark for each submission or for several."""
     starts = range(0, max(1, round(maximum)), SCORE_BIN)
     # The full score belongs to the last bin.
     counts = Counter(min(int(score // SCORE_BIN), len(starts) - 1) for score in scores)
@@ -157,9 +158,9 @@ def bullets(title: str, texts: Sequence[str], limit: int | None = None) -> list[
     """Return a section of bullets, or nothing where there is nothing to list."""
     if not texts:
         return []
-    shown = [f"- {markdown(text)}" for text in texts[:limit]]
-    more = [f"- and {len(texts) - len(shown)} more"] if len(shown) < len(texts) else []
-    return [f"## {title}", "", *shown, *more, ""]
+    lines = [f"- {markdown(text)}" for text in texts[:limit]]
+    more = [f"- and {len(texts) - len(lines)} more"] if len(lines) < len(texts) else []
+    return [f"## {title}", "", *lines, *more, ""]
 
 
 def summary_markdown(summary: dict[str, Any], maximum: float) -> str:
@@ -194,15 +195,15 @@ def summary_markdown(summary: dict[str, Any], maximum: float) -> str:
     )
     lines += bullets(
         "Stopped while they were graded",
-        [f"{name}: {line}" for name, found in summary["stopped"].items() for line in found],
+        [f"{name}: {stop}" for name, stops in summary["stopped"].items() for stop in stops],
     )
     lines += bullets(
         "Submissions that cannot be read (0 points)",
         [f"{name}: {reason}" for name, reason in summary["unreadable"].items()],
     )
-    lines += bullets("Not graded to the end; the same command goes on", summary["not_finished"])
+    lines += bullets("Not finished; the same command continues", summary["not_finished"])
     lines += bullets(
-        "Files that are no submissions",
+        "Files that are not submissions",
         [f"{path}: {reason}" for path, reason in summary["passed_over"].items()],
     )
     lines += bullets("Failures of the grader itself", summary["failures"])

@@ -27,10 +27,10 @@ from a3lib.kit.sandbox.worker import Child, Reply, Worker
 from a3lib.kit.source.submission import Submission, SubmissionError, read_submission
 from a3lib.util.text import described
 
-# After so many children that hung or died, an exercise's other checks would only cost time.
+# Once this many children have hung or died, an exercise's other checks would only cost time.
 ENDS_ALLOWED = 2
 SECOND_TRY_REMARK = (
-    "Passed at the second try, with the course's own versions of the other functions it needs."
+    "Passed on the second try, with the course's own versions of the other functions it needs."
 )
 
 
@@ -47,7 +47,7 @@ def verdict_of(check: Check, reply: Reply, positions: str) -> Verdict:
     try:
         return judge(check, reply.answers, positions)
     except Exception as error:
-        # Answers that nobody thought of cost their own check and not the whole grading.
+        # An answer that nobody foresaw costs its own check and not the whole grading.
         text = plain(f"the answer could not be judged ({described(error)})")
         return Verdict(check, passed=False, message=text, kind="unreadable")
 
@@ -57,8 +57,8 @@ def can_try_again(outcome: Outcome, reply: Reply, submission: Submission) -> boo
     check = outcome.verdict.check
     if outcome.verdict.passed or check.second_try is None:
         return False
-    # What is not written does not pass with stand-ins either; but what calls something that is
-    # not written may.
+    # A function that is not written cannot pass with stand-ins either, but one that calls an
+    # unwritten function may.
     return reply.kind != "missing" or check.function in submission.functions
 
 
@@ -112,7 +112,7 @@ def grade_exercise(
 def ask_in_turn(
     waiting: deque[Check], child: Child, submission: Submission, worker: Worker, settings: Settings
 ) -> Iterator[Outcome]:
-    """Ask one child the waiting checks until none waits or it ended or talked nonsense."""
+    """Ask one child the waiting checks until none is left, or it ends or sends nonsense."""
     while waiting:
         check = waiting.popleft()
         reply = child.ask(check.probe, check.inputs)
@@ -147,9 +147,9 @@ def grade_submission(
     keep: Callable[[Grading], None],
     read: Callable[[Path], Submission] = read_submission,
 ) -> Grading:
-    """Grade a submission and return what was found; `keep` is given the grading after each check.
+    """Grade a submission; `keep` is called with the grading so far after each check.
 
-    A file that cannot be read is a finished grading with the reason and without points.
+    A file that cannot be read gets a finished grading with the reason and no points.
     """
     started = time.perf_counter()
     grading = Grading(

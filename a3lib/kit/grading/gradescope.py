@@ -137,7 +137,7 @@ def autograder_contents(project: Path, positions: str, seconds: float) -> dict[s
 
 
 def torch_version(constraints: str) -> str:
-    """Return how pip is asked for the torch that the constraints pin."""
+    """Return pip's requirement for the torch that the constraints pin."""
     pinned = re.search(r"^torch==\S+$", constraints, flags=re.MULTILINE)
     return pinned[0] if pinned else "torch"
 
@@ -151,12 +151,12 @@ def for_grading(requirements: str) -> str:
 
 
 def nothing_graded(reason: str, finished: bool = True) -> dict[str, Any]:
-    """Return results without a point, for a submission that is not graded, with the reason."""
+    """Return results with no points, and the reason, for a submission that is not graded."""
     return results_of(Grading({}, (), unreadable=reason, finished=finished))
 
 
 def fallback() -> str:
-    """Return the results.json that stands there until the grader has written its own."""
+    """Return the results.json that is in place until the grader has written its own."""
     reason = "The grader did not start. This is not the submission's fault; tell the course staff."
     return json.dumps(nothing_graded(reason, finished=False))
 

@@ -14,7 +14,7 @@ SCORE_BIN = 5
 
 
 def score_histogram(scores: Sequence[float], maximum: float) -> Figure:
-    """Draw how many submissions got which score, in bins of 5 points up to `maximum`."""
+    """Draw how many submissions got each score, in bins of 5 points up to `maximum`."""
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     ends = np.arange(0, maximum + SCORE_BIN, SCORE_BIN).tolist()
     axes.hist(scores, ends, color=COLOURS[0], edgecolor="white")

@@ -1,4 +1,4 @@
-"""Read submissions in a process of its own: what a parser takes for ever over costs only itself.
+"""Read submissions in a separate process: one that takes forever to parse costs only itself.
 
 Nothing of a submission is executed there. But a file can be written so that reading it takes hours
 or all memory, and the grader has others to read.
@@ -18,7 +18,7 @@ MEMORY = 3 * 2**30
 
 
 class Reader:
-    """A context manager whose `read` is `read_submission` with limits; for one thread's use."""
+    """A context manager whose `read` is `read_submission` with limits; for use by one thread."""
 
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self.seconds, self.memory = seconds, memory
@@ -42,18 +42,18 @@ class Reader:
             self._connection.send(file)
             if not self._connection.poll(self.seconds):
                 raise TimeoutError
-            found = self._connection.recv()
+            reply = self._connection.recv()
         except (OSError, EOFError) as error:
             self._end()
             slow = isinstance(error, TimeoutError)
             what = f"within {self.seconds:g} seconds" if slow else "without a crash"
             raise SubmissionError(f"{file.name!r} cannot be read {what}: simplify it.") from error
-        if isinstance(found, Submission):
-            return found
-        raise SubmissionError(found)
+        if isinstance(reply, Submission):
+            return reply
+        raise SubmissionError(reply)
 
     def _start(self) -> None:
-        """Start a process that answers one file after the other."""
+        """Start a process that answers one file after another."""
         # A fork would inherit the grader's threads' locks, and what the checks expect.
         context = multiprocessing.get_context("spawn")
         self._connection, far = context.Pipe()
@@ -71,7 +71,7 @@ class Reader:
 
 
 def serve(connection: Connection, memory: int) -> None:
-    """Read each file whose name comes; answer with the submission, or with why there is none."""
+    """Read each file whose name arrives; answer with the submission, or with why there is none."""
     # Ctrl-C is for the grader, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

@@ -1,7 +1,7 @@
-"""What is known of one submission's grading, and the results.json that Gradescope reads.
+"""What is known about one submission's grading, and the results.json that Gradescope reads.
 
-The file is written anew after each check, so a grader that is killed leaves what it had found.
-Texts in it may come from a submission, so they are made plain first: one line, printable, no tags.
+The file is rewritten after each check, so a grader that is killed leaves its results so far.
+Texts in it may come from a submission, so they are cleaned first: one line, printable, no tags.
 """
 
 import json
@@ -20,7 +20,7 @@ from a3lib.util.text import LONGEST_TEXT, printable
 RESULTS_FILE = "results.json"
 # A person marks the last one, the write-up.
 *EXERCISES, WRITTEN_EXERCISE = POINTS
-# How a child can end before it answered, and what that means.
+# How a child can end before it answers, and what that means.
 ENDS = {"timeout": "hung until its time was over", "died": "ended its process"}
 LINES_SHOWN = 30
 
@@ -145,12 +145,14 @@ def output_lines(grading: Grading) -> Iterator[str]:
         asked, all_of_them = len(grading.outcomes), len(grading.checks)
         yield f"This grading is not finished: {asked} of {all_of_them} checks were asked."
     for exercise in EXERCISES if grading.outcomes else ():
-        shown = [o for o in of_exercise(grading.outcomes, exercise) if not o.verdict.check.hidden]
+        public = [o for o in of_exercise(grading.outcomes, exercise) if not o.verdict.check.hidden]
         checks = [check for check in grading.checks if check.exercise == exercise]
-        public = sum(check.points for check in checks if not check.hidden)
-        hidden = sum(check.points for check in checks if check.hidden)
-        more = f"; checks that are not shown: {trimmed(hidden)} more" if hidden else ""
-        earned, possible = trimmed(points_of(shown)), trimmed(public)
+        public_points = sum(check.points for check in checks if not check.hidden)
+        hidden_points = sum(check.points for check in checks if check.hidden)
+        more = (
+            f"; checks that are not shown: {trimmed(hidden_points)} more" if hidden_points else ""
+        )
+        earned, possible = trimmed(points_of(public)), trimmed(public_points)
         yield f"Exercise {exercise}: {earned} of {possible} points in the checks below{more}."
     yield f"Exercise {WRITTEN_EXERCISE} ({POINTS[WRITTEN_EXERCISE]} points) is marked by a person."
     # Said once for an exercise: a second try that hung as well is no news.
@@ -172,12 +174,12 @@ def section(title: str, texts: Sequence[str] | Iterator[str]) -> Iterator[str]:
 
 
 def write_results(file: Path, results: dict[str, Any]) -> None:
-    """Write a results.json at once or not at all."""
+    """Write a results.json whole or not at all."""
     write_at_once(file, json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
 def read_results(file: Path) -> dict[str, Any]:
-    """Return what a results.json says, or nothing where there is none or it is no such file."""
+    """Return what a results.json says, or an empty dict where it is missing or damaged."""
     try:
         results = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

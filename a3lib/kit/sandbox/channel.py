@@ -24,7 +24,7 @@ LARGEST_INTEGER = 2**63
 
 
 class UnreadableReply(ValueError):
-    """A child sent bytes that are no reply; the message says what is wrong with them."""
+    """A child sent bytes that are not a reply; the message says what is wrong with them."""
 
 
 def frame(number: int, kind: str, body: bytes) -> bytes:
@@ -39,7 +39,7 @@ def read_header(header: bytes, number: int, longest: int) -> tuple[str, int]:
     """
     replied_to, kind, length = HEADER.unpack(header)
     if replied_to != number or kind >= len(KINDS):
-        raise UnreadableReply("what came back was no answer to the question")
+        raise UnreadableReply("what came back was not an answer to the question")
     if length > longest:
         raise UnreadableReply(f"the answer is longer than {longest} bytes")
     return KINDS[kind], length
@@ -87,7 +87,7 @@ def _check_numbers(values: list[Any]) -> None:
 
 
 def read_text(body: bytes) -> str:
-    """Return a reply's text in one printable line; a report in HTML must escape it."""
+    """Return a reply's text as one printable line; a report in HTML must escape it."""
     return printable(body.decode("utf-8", errors="replace"), noise=False)
 
 

@@ -1,6 +1,6 @@
 """One exercise's process, as the grader sees it: questions go in, plain numbers come out.
 
-The process may do anything at its end: answer late, never, nonsense, or too much. Each wait has a
+The process may do anything on its side: answer late, never, nonsense, or too much. Each wait has a
 deadline, each read a limit, and a process that breaks the protocol is ended.
 """
 
@@ -35,7 +35,7 @@ OWN_END_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of one question.
+    """The outcome of one question.
 
     Attributes:
         kind: "answers", "missing" (not written), "raised", "timeout", "died" or "unreadable".
@@ -64,7 +64,7 @@ class Child:
         self._channel, self._lifeline, self._limits = channel, lifeline, limits
         self._number = 0
         self.failure: Reply | None = None
-        self._told = False
+        self._failure_reported = False
         channel.setblocking(False)
 
     def ask(self, probe: str, inputs: dict[str, Any]) -> Reply:
@@ -74,20 +74,20 @@ class Child:
         next question gets "died" at once.
         """
         if self.failure is not None:
-            first, self._told = not self._told, True
+            first, self._failure_reported = not self._failure_reported, True
             if first:
                 return self.failure
             return Reply("died", text=f"it had ended before: {self.failure.text}")
         kind, body = self._exchange({"probe": probe, "inputs": inputs}, "the call")
         if self.failure is not None:
-            self._told = True
+            self._failure_reported = True
             return self.failure
         try:
             if kind == "answers":
                 return Reply("answers", read_answers(body))
             if kind in ("missing", "raised", "unreadable"):
                 return Reply(kind, text=read_text(body))
-            raise UnreadableReply("what came back was no answer to the question")
+            raise UnreadableReply("what came back was not an answer to the question")
         except UnreadableReply as problem:
             return Reply("unreadable", text=str(problem))
 
@@ -111,7 +111,7 @@ class Child:
         try:
             if self._has_input(self._channel) and not self._has_input(self._lifeline):
                 raise UnreadableReply("it wrote to the grader without having been asked")
-            # A request's kind is not looked at.
+            # A request's kind is ignored.
             self._send(frame(self._number, "ready", json.dumps(request).encode()), deadline)
             return self.receive_frame(deadline)
         except TimeoutError:

@@ -57,7 +57,7 @@ def serve(
     try:
         prepare(namespace)
         errors = load(texts, namespace)
-        # What the file sets, such as a device that only its author has, is set right again.
+        # What the file sets, such as a device that only its author has, is reset.
         prepare(namespace)
     except BaseException as problem:
         send(number, "raised", short(problem, namespace))
@@ -70,14 +70,14 @@ def serve(
         except EOFError:
             return
         try:
-            found = answer(namespace, request["probe"], request["inputs"])
+            answers = answer(namespace, request["probe"], request["inputs"])
         except not_written as problem:
             kind, text = "missing", short(problem, namespace)
         except BaseException as problem:
             kind, text = "raised", short(problem, namespace)
         else:
             try:
-                kind, text = "answers", encode(found)
+                kind, text = "answers", encode(answers)
             except BaseException as problem:
                 kind, text = "unreadable", f"the answer is not numbers: {short(problem, namespace)}"
         send(number, kind, text)

@@ -33,7 +33,7 @@ JUDGE = "a3lib.kit.checks.judge"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the grader says to a fork server when it starts it."""
+    """What the grader tells a fork server when it starts it."""
 
     descriptor: int
     folders: list[str]
@@ -45,7 +45,7 @@ class Settings:
 
 
 def main() -> None:
-    """Import everything, say so, and fork a child for each pair of descriptors that comes."""
+    """Import everything, say so, and fork a child for each pair of descriptors that arrives."""
     settings = Settings(**json.loads(sys.argv[1]))
     limits = Limits(**settings.limits)
     grader = socket.socket(fileno=settings.descriptor)

@@ -34,7 +34,7 @@ def version() -> int:
 
 
 def all_but(folder: Path, left_out: Path) -> tuple[list[Path], list[Path]]:
-    """Return what of `folder` can be given whole, and the folders that can only be listed.
+    """Return what can be opened whole in `folder`, and the folders that can only be listed.
 
     `left_out` is in neither, though its files' names can be seen in a listing.
     """
@@ -51,13 +51,13 @@ def all_but(folder: Path, left_out: Path) -> tuple[list[Path], list[Path]]:
 
 
 def restrict(readable: list[Path], writable: list[Path], left_out: Path | None) -> int:
-    """Let this process open nothing but what is given, and run no program; return the version.
+    """Let this process open nothing but these paths, and run no program; return the version.
 
     Args:
         readable: folders and files to read.
-        writable: folders and files to do anything with but to run them as programs.
-        left_out: a folder that cannot be read though it lies in a readable one; what is given
-            inside it can.
+        writable: folders and files to do anything with except run them as programs.
+        left_out: a folder that cannot be read though it lies in a readable one; paths in
+            `readable` that lie inside it can.
 
     Raises OSError where the kernel has no Landlock.
     """

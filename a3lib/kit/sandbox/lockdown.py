@@ -10,10 +10,10 @@ Student code is hostile until proven clumsy. It is kept from
 - the network: by a network namespace, the system call filter and Landlock;
 - memory, processor time, processes, files: by resource limits, and by the grader's clock;
 - gaining rights: by PR_SET_NO_NEW_PRIVS and the filter.
-Every step works without the others. What a platform lacks is said in a sentence, and so is shown to
-whoever grades.
+Every step works without the others. What a platform lacks is said in a sentence, which whoever
+grades can read.
 
-Not kept from: faults of the kernel itself, side channels (timing, caches), what it is given on
+Not kept from: faults of the kernel itself, side channels (timing, caches), what it receives on
 purpose (its inputs, the probes' code, the public fixtures), and hurting its own marks.
 """
 
@@ -67,7 +67,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the guard, which started the child, knows: the namespaces and the folder it made.
+    """What the guard, which started the child, knows: the namespaces and the folder it created.
 
     Attributes:
         namespaces: those the child is in.
@@ -210,7 +210,7 @@ def _enter_small_root(
     user: int,
     group: int,
 ) -> str | None:
-    """Move to a root folder with libraries only; return what the kernel has against it."""
+    """Move to a root folder with libraries only; return why the kernel refuses, or None."""
     try:
         namespaces.enter_small_root(
             surroundings.folder, readable, left_out, limits.file_bytes, user, group
@@ -249,7 +249,8 @@ def _set_limits(limits: Limits, in_use: int, *, count_processes: bool) -> None:
 
 
 def _check_readable(user: int, trusted: bool) -> None:
-    for path in (os.__file__, *([__file__] if trusted else [])):
+    paths = [os.__file__, __file__] if trusted else [os.__file__]
+    for path in paths:
         if not os.access(path, os.R_OK):
             raise PermissionError(
                 f"user {user} cannot read {path}: install Python where every user can read it "

@@ -23,7 +23,7 @@ KINDS = {"ipc": NEW_IPC, "pid": NEW_PIDS, "network": NEW_NETWORK}
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 MNT_DETACH = 2
-# An ordinary user may not take these flags off a mount, so they are given again (statvfs bits).
+# An ordinary user may not take these flags off a mount, so they are set again (statvfs bits).
 KEPT_FLAGS = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
 
 CAPABILITY_VERSION_3 = 0x20080522
@@ -76,7 +76,7 @@ def enter_small_root(
     Args:
         mount_point: an empty folder; nothing is written to what it is outside of the namespace.
         readable: folders and files that stand at their own paths, read-only.
-        left_out: a folder that is empty but for what of it is in `readable`.
+        left_out: a folder that is empty except for paths in `readable` that lie in it.
         size: bytes that the empty folder may hold.
         user, group: who owns it.
 
@@ -85,16 +85,16 @@ def enter_small_root(
     call("unshare", NEW_MOUNTS)
     mount("none", Path("/"), None, MS_REC | MS_PRIVATE)
     mount("tmpfs", mount_point, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=2000,mode=0755")
-    shown = [
+    visible = [
         path for path in [*readable, *(Path("/dev", name) for name in DEVICES)] if path.exists()
     ]
-    inside = [path for path in shown if left_out is not None and left_out in path.parents]
+    inside = [path for path in visible if left_out is not None and left_out in path.parents]
     # First, because a virtual environment, or this library, may itself lie below /tmp.
     temporary = mount_point / "tmp"
     temporary.mkdir()
     space = f"size={size},nr_inodes=4000,mode=0755"
     mount("tmpfs", temporary, "tmpfs", MS_NOSUID | MS_NODEV, space)
-    for path in shown:
+    for path in visible:
         if path not in inside:
             _show(path, mount_point / path.relative_to("/"))
     if left_out is not None:

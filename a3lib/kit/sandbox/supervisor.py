@@ -1,7 +1,7 @@
-"""The process that stands over a child: it starts it, watches it and leaves nothing of it.
+"""The process that stands over a child: it starts it, watches it and removes all trace of it.
 
 It is a fork of the fork server with no student code in it. It ends the child when the grader lets
-go of the lifeline, whether because the child's time is over or because the grader is gone, and
+go of the lifeline, whether because the child's time is up or because the grader is gone, and
 when the child and all it started take too much memory together.
 """
 
@@ -45,7 +45,7 @@ def never_return(task: Callable[[], None]) -> None:
 def guard(
     channel: int, lifeline: int, slot: int, limits: Limits, trusted: bool, probes: ModuleType
 ) -> None:
-    """Start a child; wait until it ends or has to; leave nothing of it; say its status."""
+    """Start a child; wait until it ends or has to; clean up after it; report its status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     as_root = os.getuid() == 0
     user = user_of(slot) if as_root else None
@@ -103,16 +103,16 @@ def _watch(child: int, lifeline: int, memory_bytes: int) -> None:
 
 def family_of(process: int) -> list[int]:
     """Return the ids of a process's children, their children and so on."""
-    found, unseen = [], [process]
+    family, unseen = [], [process]
     while unseen:
         parent = unseen.pop()
         # A thread of its own has children of its own; a process may end while it is looked at.
         for file in Path(f"/proc/{parent}/task").glob("*/children"):
             with contextlib.suppress(OSError):
                 children = [int(child) for child in file.read_text().split()]
-                found += children
+                family += children
                 unseen += children
-    return found
+    return family
 
 
 def memory_of(process: int) -> int:

@@ -5,7 +5,7 @@ process that has imported what takes long and knows no answers (forkserver.py); 
 fork of it, locked in before it loads a student's code (lockdown.py), and asked one question at a
 time (child_main.py), so that hidden inputs arrive after the earlier answers. What comes back is
 read as bytes that may be hostile (channel.py). A child that is too slow, dies or sends nonsense is
-ended with all that it started, and only its own exercise is the worse for it.
+ended with all that it started, and only its own exercise suffers.
 
 Not protected against: faults of the kernel, side channels, and a child that answers with the right
 numbers without the student having earned them, as by copying. `Worker.missing` says what else a
@@ -85,7 +85,7 @@ def what_students_import() -> tuple[str, ...]:
 class Worker:
     """A process that has imported torch, transformers and the probes, and forks children.
 
-    A context manager. It is used by one thread of the process that made it.
+    A context manager, for use by one thread of the process that creates it.
 
     Attributes:
         protections: sentences on what student code is kept from.
@@ -151,7 +151,7 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """End the process. Children that still run end when they are let go of."""
+        """End the process. Children that are still running end when they are released."""
         self._socket.close()
         try:
             self._process.wait(OWN_SECONDS)
@@ -161,10 +161,10 @@ class Worker:
 
     @contextmanager
     def child(self, texts: list[str]) -> Iterator[Child]:
-        """Give a process that has loaded a student's statements; at the end nothing of it is left.
+        """Yield a process that has loaded a student's statements; at the end nothing of it is left.
 
-        A worker that has died is started again. Where no child can be had, every question to the
-        one that is given gets "died".
+        A worker that has died is started again. Where no child can be started, the one yielded
+        answers every question with "died".
         """
         try:
             child, report = self._fork()
@@ -187,11 +187,11 @@ class Worker:
             return self._fork()
         except (Ended, InputError) as problem:
             child = Child(socket.socket(), socket.socket(), self._limits)
-            child.fail("died", f"no child could be had: {problem}")
+            child.fail("died", f"no child could be started: {problem}")
             return child, []
 
     def _fork(self) -> tuple[Child, list[list[str]]]:
-        """Return a child that is locked in, and what it reports of its protections; Ended."""
+        """Return a child that is locked in, and its report on its protections; raises Ended."""
         channel, far_channel = socket.socketpair()
         lifeline, far_lifeline = socket.socketpair()
         child = Child(channel, lifeline, self._limits)
@@ -240,6 +240,6 @@ class Worker:
                 self._process.kill()
                 self.close()
                 errors.seek(0)
-                said = errors.read().decode(errors="replace").strip().splitlines()
-                reason = printable(said[-1], noise=False) if said else "it said nothing"
+                lines = errors.read().decode(errors="replace").strip().splitlines()
+                reason = printable(lines[-1], noise=False) if lines else "it said nothing"
                 raise InputError(f"The process for student code could not be started: {reason}")

@@ -25,9 +25,9 @@ def test_a_frame_is_read_back() -> None:
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (HEADER.pack(6, 2, 2), "no answer to the question"),
-        (HEADER.pack(7, 6, 2), "no answer to the question"),
-        (HEADER.pack(7, 255, 2), "no answer to the question"),
+        (HEADER.pack(6, 2, 2), "not an answer to the question"),
+        (HEADER.pack(7, 6, 2), "not an answer to the question"),
+        (HEADER.pack(7, 255, 2), "not an answer to the question"),
         (HEADER.pack(7, 2, 3), "longer than 2 bytes"),
         (HEADER.pack(7, 2, 2**32 - 1), "longer than 2 bytes"),
     ],
