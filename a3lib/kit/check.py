@@ -23,6 +23,7 @@ from a3lib.util.text import described, printable
 
 GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
 STATUSES = {"passed": GREEN, "failed": RED, "error": RED, "not implemented yet": YELLOW}
+LONGEST_ERROR = 200  # characters
 
 
 def check(function: Callable[..., Any]) -> None:
@@ -58,7 +59,7 @@ def attempt(one: Check, namespace: dict[str, Any], positions: str) -> Verdict:
     except NotWritten as error:
         return not_judged(one, "missing", str(error))
     except Exception as error:
-        return not_judged(one, "raised", printable(described(error)))
+        return not_judged(one, "raised", printable(described(error), LONGEST_ERROR))
     return judge(one, answers, positions)
 
 

@@ -1,6 +1,7 @@
 """The public checks: which function, which probe, on which inputs, for how many points.
 
-What is expected stands in expected.json, which `python -m a3lib.kit.checks.answers.write` writes.
+What is expected is in expected.json, which `python -m a3lib.kit.checks.answers.write` writes. Long,
+because it is a list of cases, function by function.
 """
 
 import math
