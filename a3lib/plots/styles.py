@@ -23,7 +23,7 @@ LineStyle = str | tuple[int, tuple[float, ...]]
 Item = TypeVar("Item")
 
 # For names that are no model's. Every colour here is dark enough for 3 : 1 on white, which WCAG 2.2
-# (1.4.11) asks of a graph's lines; tests/plots/test_styles.py sees them as colour-blind readers do.
+# (1.4.11) asks of a graph's lines; their test sees them as colour-blind readers do.
 COLOURS = ("#0072B2", "#C8761A", "#2B8A3E", "#A0246E", "#858585", "#5B2A9D")
 LINE_STYLES: tuple[LineStyle, ...] = (
     "-",

@@ -65,6 +65,8 @@ class KlResult:
             raise InputError(
                 f"There are no kl_divergences at alpha = {self.alpha:g}; train for a step or more."
             )
+        if not math.isfinite(self.alpha):
+            raise InputError(f"alpha is {self.alpha}; give the weight that the penalty had.")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ class DpoResult:
     naturalness: float | None
     losses: tuple[float, ...]
     test_loss: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.beta):
+            raise InputError(f"beta is {self.beta}; give the beta that DPO was trained with.")
 
 
 @dataclass(frozen=True)
@@ -273,7 +279,7 @@ def inspect_summary(source: Path) -> Inspection:
     with suppress(OSError, ValueError, RecursionError):
         content = json.loads(file.read_bytes())
     version = content.get(VERSION_KEY, 1) if isinstance(content, dict) else None
-    if type(version) is not int:
+    if type(version) is not int or version < 1:
         return Inspection(None, "is damaged, so the numbers are missing; run it again")
     kind = next((kind for kind, keys in KEYS.items() if keys <= content.keys()), None)
     if kind is None:

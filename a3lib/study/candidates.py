@@ -68,11 +68,6 @@ def word_prompts(texts: list[str], words: int) -> list[str]:
     return prompts
 
 
-def prompt_tokens(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    """Return the ids of each prompt as `tokenization.review_rows` has them: no special tokens."""
-    return tokenize_prompts(prompts, tokenizer, special_tokens=False)
-
-
 def continue_prompts(
     prompts: list[str],
     policy: PreTrainedModel,
@@ -82,7 +77,8 @@ def continue_prompts(
     sampling: SamplingConfig = SamplingConfig(),
 ) -> tuple[Rollout, list[str]]:
     """Let the policy continue each prompt; return the rollout (B, P+N) and B completions."""
-    input_ids, attention_mask = pad_left(prompt_tokens(prompts, tokenizer), tokenizer.eos_token_id)
+    rows = tokenize_prompts(prompts, tokenizer, special_tokens=False)
+    input_ids, attention_mask = pad_left(rows, tokenizer.eos_token_id)
     rollout = sample_continuations(
         policy,
         input_ids.to(policy.device),
@@ -133,7 +129,7 @@ def sample_candidates(
         dict(zip(COLUMNS, row, strict=True))
         for row in zip(
             prompts,
-            prompt_tokens(prompts, tokenizer),
+            tokenize_prompts(prompts, tokenizer, special_tokens=False),
             batches(completion_ids, candidates),
             batches(completions, candidates),
             batches(rewards, candidates),

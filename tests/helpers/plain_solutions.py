@@ -97,7 +97,7 @@ def masks_of(output_tokens):
     rejected = policy_rejected_logps - reference_rejected_logps
     return -F.logsigmoid(beta * (chosen - rejected)).mean()
 """,
-    "find each row's padding": """
+    "copy input_ids and put": """
     labels = tokenized_input["input_ids"].clone()
     for row, mask, length in zip(labels, tokenized_input["attention_mask"], prompt_lengths):
         real = mask.nonzero()[:, 0]
@@ -105,7 +105,7 @@ def masks_of(output_tokens):
         row[real[: int(length)]] = -100
     return labels
 """,
-    "logits (B, T, V)": """
+    "sum the log-probabilities of each": """
     targets = labels[:, 1:]
     scores = -F.cross_entropy(
         logits[:, :-1].float().transpose(1, 2), targets, ignore_index=-100, reduction="none"

@@ -295,6 +295,18 @@ def test_a_run_needs_a_step_of_every_alpha() -> None:
         KlResult(0.1, 0.5, None, (), ())
 
 
+@pytest.mark.parametrize(("key", "name"), [("kl", "alpha"), ("dpo", "beta")])
+def test_a_model_whose_number_is_missing_is_damaged_and_not_called_nan(
+    tmp_path: Path, key: str, name: str
+) -> None:
+    content = example_summary()
+    content[key][0][name] = None
+    inspection = inspect_summary(written(tmp_path, content))
+    assert f"{name} is nan; give the " in inspection.damaged[key]
+    with pytest.raises(InputError, match=f"{name} is nan"):
+        read_summary(tmp_path, RunSummary)
+
+
 # What is refused
 
 
@@ -320,7 +332,7 @@ WHOLE_RUN = example_summary()
     ("content", "problem"),
     [
         *[(text, DAMAGED) for text in ("", "{", "\x00", "[1]", "null", '"a"', "3", "[" * 100000)],
-        *[(WHOLE_RUN | {"schema_version": v}, DAMAGED) for v in ("1", None, 1.5, True, [1])],
+        *[(WHOLE_RUN | {"schema_version": v}, DAMAGED) for v in ("1", None, 1.5, True, [1], 0, -3)],
         ({}, FOREIGN),
         ({"submissions": 3, "graded": 3, "scores": []}, FOREIGN),
         ({"settings": {}}, FOREIGN),

@@ -29,7 +29,6 @@ from a3lib.study import candidates
 from a3lib.study.candidates import (
     as_tensors,
     continue_prompts,
-    prompt_tokens,
     sample_candidates,
     word_prompts,
 )
@@ -41,6 +40,12 @@ Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 END = "<|endoftext|>"
 PURE = SamplingConfig()
 PROMPTS = ["I watched this film with my", "", "The", "Dull, but the music is"]
+
+
+def tokens_of(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+    """The ids of each prompt as the study has them: without special tokens."""
+    return tokenize_prompts(prompts, tokenizer, special_tokens=False)
+
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +108,7 @@ def test_a_prompts_tokens_are_its_own_and_an_empty_one_is_bos(
         single="<s> $A", special_tokens=[("<s>", other.bos_token_id)]
     )
     assert other("The")["input_ids"][0] == other.bos_token_id != other.eos_token_id
-    found = prompt_tokens(["The film", "", "Dull"], other)
+    found = tokens_of(["The film", "", "Dull"], other)
     assert found == [plain_ids(other, "The film"), [other.bos_token_id], plain_ids(other, "Dull")]
 
 
@@ -126,18 +131,18 @@ def test_an_empty_prompt_is_eos_where_there_is_no_bos(tokenizer: PreTrainedToken
     other.bos_token = None
     other.add_special_tokens({"eos_token": "</s>"})
     assert other.eos_token_id != 0
-    assert prompt_tokens([""], other) == [[other.eos_token_id]]
+    assert tokens_of([""], other) == [[other.eos_token_id]]
 
 
 def test_a_bos_of_id_zero_is_taken(tokenizer: PreTrainedTokenizerBase) -> None:
     other = copy.deepcopy(tokenizer)
     other.add_special_tokens({"eos_token": "</s>"})
     assert (other.bos_token_id, other.eos_token_id != 0) == (0, True)
-    assert prompt_tokens([""], other) == [[0]]
+    assert tokens_of([""], other) == [[0]]
 
 
 def test_eos_written_out_in_a_prompt_is_text(tokenizer: PreTrainedTokenizerBase) -> None:
-    (ids,) = prompt_tokens([f"Good.{END}"], tokenizer)
+    (ids,) = tokens_of([f"Good.{END}"], tokenizer)
     assert tokenizer.eos_token_id not in ids
     assert tokenizer.decode(ids) == f"Good.{END}"
 
@@ -150,10 +155,10 @@ def test_continuations_are_of_their_prompts_and_their_texts_without_them(
 ) -> None:
     torch.manual_seed(0)
     rollout, texts = continue_prompts(PROMPTS, policy, tokenizer, max_new_tokens=50)
-    width = max(len(ids) for ids in prompt_tokens(PROMPTS, tokenizer))
+    width = max(len(ids) for ids in tokens_of(PROMPTS, tokenizer))
     assert rollout.tokens.shape == (4, width + 50)
     ended = 0
-    for row, ids in enumerate(prompt_tokens(PROMPTS, tokenizer)):
+    for row, ids in enumerate(tokens_of(PROMPTS, tokenizer)):
         real = rollout.tokens[row][rollout.attention_mask[row].bool()].tolist()
         written = rollout.tokens[row][rollout.completion_mask[row].bool()].tolist()
         assert real == ids + written
@@ -204,7 +209,7 @@ def test_candidates_of_the_tiny_world_are_whole(
         "rewards",
     ]
     assert rows["prompt"][:] == PROMPTS
-    assert rows["prompt_ids"][:] == prompt_tokens(PROMPTS, tokenizer)
+    assert rows["prompt_ids"][:] == tokens_of(PROMPTS, tokenizer)
     for row in found[0]:
         assert len(row["completion_ids"]) == len(row["completions"]) == len(row["rewards"]) == 3
         assert len(set(row["completions"])) > 1
@@ -281,7 +286,7 @@ def test_each_prompt_gets_its_own_candidates_wherever_batches_are_cut(
         mine = texts[4 * number : 4 * number + 4]
         assert rows[number] == {
             "prompt": prompt,
-            "prompt_ids": prompt_tokens([prompt], tokenizer)[0],
+            "prompt_ids": tokens_of([prompt], tokenizer)[0],
             "completion_ids": [[*plain_ids(tokenizer, text), EOS] for text in mine],
             "completions": mine,
             "rewards": [float(len(prompt + text)) for text in mine],
@@ -299,7 +304,7 @@ def test_a_prompt_whose_completions_are_all_empty_is_left_out_and_said(
     rows = sample(["The", "A film", "Is", "It"], policy, tokenizer, 2)
     assert rows["prompt"][:] == ["A film", "It"]
     assert rows["completions"][:] == [[" great", ""], ["", "!"]]
-    assert rows["prompt_ids"][:] == prompt_tokens(["A film", "It"], tokenizer)
+    assert rows["prompt_ids"][:] == tokens_of(["A film", "It"], tokenizer)
     assert rows["rewards"][:] == [[12.0, 6.0], [2.0, 3.0]]
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
     assert "2" in line and "empty" in line

@@ -36,6 +36,22 @@ def test_a_row_that_is_too_long_is_refused_wherever_it_stands(tmp_path: Path) ->
         read_csv(written(tmp_path, "a,b\n1,2\n1,2,3\n"))
 
 
+@pytest.mark.parametrize("header", ["a,b,a", "\ufeffa,b,a", '\n"a",b,a', "b,a,a,a"])
+def test_a_column_that_is_there_twice_is_refused(header: str, tmp_path: Path) -> None:
+    with refused("a.csv' has the column 'a' twice; remove one of them."):
+        read_csv(written(tmp_path, f"{header}\n1,2,3\n"))
+
+
+@pytest.mark.parametrize("header", ["a,A,b", "a,,", "a,a b,b"])
+def test_columns_of_different_names_are_read(header: str, tmp_path: Path) -> None:
+    assert len(read_csv(written(tmp_path, f"{header}\n1,2,3\n"))) == 1
+
+
+def test_a_header_that_is_no_csv_is_no_csv(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="field larger than field limit"):
+        read_csv(written(tmp_path, "a" * 200_000 + "\n1\n"))
+
+
 def test_what_is_no_text_is_no_csv(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="codec can't decode"):
         read_csv(written(tmp_path, b"a\n\xff\n"))
