@@ -49,7 +49,12 @@ def test_the_lists_name_each_module_once() -> None:
     [
         ("a3lib", True),
         ("a3lib.data", True),
+        ("a3lib.generation", False),
+        ("a3lib.rewards", False),
+        ("a3lib.logprobs", False),
         ("a3lib.losses", False),
+        ("a3lib.preferences", False),
+        ("a3lib.training", False),
         ("a3lib.tinyworld.grammar", True),
         ("a3lib.tinyworld.build", False),
         ("a3lib.kit", True),

@@ -182,7 +182,9 @@ def test_the_penalty_is_nothing_at_the_reference_and_alpha_times_kl_elsewhere(
     divergence = held["kl_divergences"][1]
     assert divergence > 1e-4
     assert divergence == pytest.approx(free["kl_divergences"][1], rel=1e-3)
-    assert held["losses"][1] == pytest.approx(free["losses"][1] + 2 * divergence, rel=1e-4)
+    # The losses are in the thousands, so what is compared is how they differ.
+    penalty = held["losses"][1] - free["losses"][1]
+    assert penalty == pytest.approx(2 * divergence, rel=0.02)
 
 
 def completion_log_prob(

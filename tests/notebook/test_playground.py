@@ -8,15 +8,10 @@ import nbformat
 import pytest
 from helpers.widget_tools import all_widgets, labelled, page, without_labels
 from nbclient import NotebookClient
-from transformers import PreTrainedTokenizerBase
 
 from a3lib.errors import InputError
-from a3lib.models import load_tokenizer
-from a3lib.notebook import comparison, playground
-from a3lib.profiles import MAX_NEW_TOKENS
+from a3lib.notebook import playground
 from a3lib.results.samples import ModelSamples, Samples
-from a3lib.tinyworld import POLICY_FOLDER
-from a3lib.tokenization import seed_prompts
 from a3lib.util.files import PROJECT
 
 NAMES = ("original", "REINFORCE")
@@ -38,31 +33,6 @@ class Writer:
 @pytest.fixture
 def writer() -> Writer:
     return Writer()
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerBase:
-    return load_tokenizer(str(POLICY_FOLDER))
-
-
-@pytest.mark.parametrize("start", ["This film", "zebra <|endoftext|> 😀"])
-def test_a_start_is_counted_in_the_tokens_that_a_review_would_have(
-    start: str, tokenizer: PreTrainedTokenizerBase
-) -> None:
-    text, length = comparison.read_start(start, tokenizer)
-    assert text == start
-    _, attention_mask = seed_prompts([start], tokenizer, comparison.LONGEST_START)
-    assert length == attention_mask.sum()
-
-
-def test_a_start_leaves_room_for_what_the_tiny_model_writes(
-    tokenizer: PreTrainedTokenizerBase,
-) -> None:
-    assert tokenizer.model_max_length >= comparison.LONGEST_START + MAX_NEW_TOKENS
-    words = " film" * comparison.LONGEST_START
-    assert comparison.read_start(words, tokenizer)[1] == comparison.LONGEST_START
-    with pytest.raises(InputError, match=r"has 101 tokens; type fewer words, 100 tokens at most"):
-        comparison.read_start(words + " film", tokenizer)
 
 
 def form_of(continue_start: Callable[[str], Samples], start: str = "This film") -> Any:

@@ -10,6 +10,7 @@ from a3lib.notebook.timing import (
     BatchSeconds,
     estimate_sections,
     estimate_study,
+    measure_batches,
     sample_and_score,
     seconds_per_batch,
 )
@@ -48,6 +49,17 @@ def test_a_section_takes_its_batches(inputs: Inputs, monkeypatch: pytest.MonkeyP
         "3 KL": pytest.approx(2 * (3 * 7 + evaluation)),
         "4 DPO": pytest.approx(3 * (2 * 3 * 11 + (3 + 2 + 2) * 4 + evaluation)),
     }
+
+
+def test_each_kind_of_batch_takes_its_parts(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter([1.0, 2.0, 4.0, 8.0, 16.0])
+    monkeypatch.setattr(timing, "seconds_per_batch", lambda *arguments: next(times))
+    # By hand: a batch of REINFORCE is sampled (1) and takes a step (2), and with the penalty the
+    # reference scores it as well (4).
+    expected = BatchSeconds(evaluation=1, reinforce=1 + 2, kl=1 + 2 + 4, dpo=8, dpo_pass=16)
+    assert measure_batches(TINY, inputs, CPU) == expected
 
 
 def test_the_optional_section_is_estimated_only_where_it_runs_and_is(

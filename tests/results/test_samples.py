@@ -39,9 +39,10 @@ def test_every_prompt_needs_its_text() -> None:
 def test_every_model_needs_one_of_each_a_prompt(part: str) -> None:
     whole = {"completions": ("a", "b"), "rewards": (0.1, 0.2), "kl": (None, 1.0)}
     Samples(("x", "y"), (ModelSamples("DPO", **whole),))
-    short = whole | {part: whole[part][:1]}
-    with refused("DPO", f"1 {part}", "2 prompts"):
-        Samples(("x", "y"), (ModelSamples("DPO", **short),))
+    for count in (1, 4):
+        wrong = whole | {part: (whole[part] * 2)[:count]}
+        with refused("DPO", f"{count} {part}", "2 prompts"):
+            Samples(("x", "y"), (ModelSamples("DPO", **wrong),))
 
 
 def test_the_first_samples_are_those_of_the_first_prompts() -> None:

@@ -1,7 +1,9 @@
 """Files are replaced whole or not at all."""
 
+import io
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from a3lib.report.page import write_report
 from a3lib.results.samples import read_samples, write_samples
 from a3lib.study.candidates import save_candidates
 from a3lib.study.grid import save_row
-from a3lib.util.files import LIBRARY, replace_file, write_at_once
+from a3lib.util.files import LIBRARY, replace_file, write_at_once, zipped
 
 
 def test_a_file_that_cannot_be_replaced_stays_and_nothing_is_left_beside_it(
@@ -97,6 +99,21 @@ WRITES = re.compile(
     r"\.write_(text|bytes)\(|open\([^)]*[\"'][wax]b?\+?[\"']|nbformat\.write\(|json\.dump\("
     r"|\.to_(csv|json)\(\w+ /|\.to_parquet\(\w|savefig\(\w+ /|torch\.save\("
 )
+
+
+def test_a_zip_depends_on_names_contents_and_modes_alone() -> None:
+    packed = zipped({"b/run": b"#!", "a.txt": b"x"}, {"b/run"})
+    assert packed == zipped({"a.txt": b"x", "b/run": b"#!"}, {"b/run"})
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        entries = [
+            (entry.filename, entry.external_attr >> 16, entry.date_time, archive.read(entry))
+            for entry in archive.infolist()
+        ]
+    start = (1980, 1, 1, 0, 0, 0)
+    assert entries == [
+        ("a.txt", 0o100644, start, b"x"),
+        ("b/run", 0o100755, start, b"#!"),
+    ]
 
 
 def test_no_other_module_writes_files_by_itself() -> None:
