@@ -229,8 +229,28 @@ def test_dpo_begins_at_ln_2_goes_down_and_weighs_every_test_pair_alike(
                 log_prob = completion_log_prob(model, notebook["tokenizer"], pair.prompt, text)
                 margin += sign * factor * log_prob
         by_hand.append(math.log1p(math.exp(-0.5 * margin)))
+    # The pairs for testing are the last two.
+    assert results["test_loss"] == pytest.approx(sum(by_hand[1:]) / 2, rel=1e-4)
     # A batch of two and a batch of one.
     batches = notebook["make_batches"](PAIRS, 2, 64)
     reference = notebook["reference_log_probs"](original, batches)
     loss = notebook["average_dpo_loss"](batches, reference, 0.5)
     assert loss == pytest.approx(sum(by_hand) / 3, rel=1e-4)
+
+
+def test_debug_takes_two_batches_of_everything_that_is_trained_on(
+    notebook: dict[str, Any], policy_folder: str
+) -> None:
+    make_batches, asked = notebook["make_batches"], []
+
+    def noted(pairs: list[PreferencePair], batch_size: int, max_length: int) -> Any:
+        asked.append((pairs, batch_size, max_length))
+        return make_batches(pairs, batch_size, max_length)
+
+    notebook |= {"make_batches": noted, "test_texts_parallel": PAIRS[::-1]}
+    history = notebook["train"](policy_folder, batch_size=1, debug=True)
+    assert len(history["losses"]) == 2
+    results = notebook["train_DPO"](policy_folder, batch_size=1, max_length=64, debug=True)
+    # Two batches an epoch, two epochs.
+    assert len(results["losses"]) == 4
+    assert asked == [(PAIRS[:2], 1, 64), (PAIRS[:0:-1], 1, 64)]
