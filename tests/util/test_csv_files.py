@@ -29,6 +29,11 @@ def test_blank_lines_are_skipped_or_counted(tmp_path: Path) -> None:
     assert len(read_csv(file, skip_blank_lines=False)) == 2
 
 
+def test_a_file_that_is_named_like_a_packed_one_is_read_as_it_is(tmp_path: Path) -> None:
+    file = written(tmp_path, "a,b\n1,2\n").rename(tmp_path / "a.csv.gz")
+    assert len(read_csv(file)) == 1
+
+
 def test_a_row_that_is_too_long_is_refused_wherever_it_stands(tmp_path: Path) -> None:
     with refused("a.csv' has more values in a row than columns; put texts with a comma in quotes."):
         read_csv(written(tmp_path, "a,b\n1,2,3\n"))

@@ -42,6 +42,11 @@ def test_a_name_does_not_depend_on_other_files(tmp_path: Path) -> None:
     assert before[0] in names(tmp_path)
 
 
+def test_a_name_of_its_own_keeps_its_capitals_and_gets_no_mark(tmp_path: Path) -> None:
+    put(tmp_path, "Alice/A3.py", "bob/A3.py")
+    assert names(tmp_path) == ["Alice", "bob"]
+
+
 def test_names_that_are_the_same_get_marks(tmp_path: Path) -> None:
     put(tmp_path, "x/a/b.py", "x/a_b.py", "x/A_B.ipynb", "x/other.py")
     found = names(tmp_path / "x")
