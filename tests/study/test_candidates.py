@@ -47,7 +47,6 @@ def tokens_of(prompts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[li
     return tokenize_prompts(prompts, tokenizer, special_tokens=False)
 
 
-
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerBase:
     """The tiny world's: BOS, EOS and padding are one token, of id 0."""
