@@ -4,8 +4,21 @@ import contextlib
 import importlib
 import sys
 
-NAMES = ("losses", "logprobs", "generation", "rewards", "training", "kit.checks.oracle")
-NAMES = (*NAMES, "kit.checks.judge", "kit.checks.hidden", "kit.grade", "kit.sandbox")
+NAMES = (
+    "a3lib.losses",
+    "a3lib.logprobs",
+    "a3lib.generation",
+    "a3lib.rewards",
+    "a3lib.training",
+    "a3lib.study.train",
+    "a3lib.kit.checks.answers.write",
+    "a3lib.kit.checks.answers.graded",
+    "a3lib.kit.checks.answers.hidden",
+    "a3lib.kit.checks.judge",
+    "a3lib.kit.grade",
+    "a3lib.kit.grading.grader",
+    "a3lib.kit.sandbox.worker",
+)
 
 
 def attack():
@@ -15,5 +28,5 @@ def attack():
         importlib.invalidate_caches()
         for name in NAMES:
             with contextlib.suppress(ImportError, OSError):
-                return importlib.import_module(f"a3lib.{name}")
-    return any(f"a3lib.{name}" in sys.modules for name in NAMES)
+                return importlib.import_module(name)
+    return any(name in sys.modules for name in NAMES)

@@ -119,7 +119,7 @@ def test_each_progress_bar_is_one_line_that_comes_to_its_end(notebook: Executed)
     # A slow machine has seconds an item for items a second.
     ended = [line for line in bars if re.search(r": 100%\|.*(it/s|s/it)", line)]
     assert bars == ended
-    for name in ("evaluate", "REINFORCE, alpha = 0", "reference", "DPO, beta = 0.5"):
+    for name in ("evaluate", "REINFORCE", "KL, alpha = 0.1", "reference", "DPO, beta = 0.5"):
         assert any(line.startswith(f"{name}: 100%|") for line in bars), name
 
 

@@ -136,7 +136,7 @@ def test_the_plain_solution_defines_the_interface_and_imports_no_answers() -> No
     assert {name for name in EXERCISES if name not in namespace} == set()
     imported = {value.__module__ for value in namespace.values() if hasattr(value, "__module__")}
     ours = {name for name in imported if str(name).startswith("a3lib")}
-    assert ours == {"a3lib.data", "a3lib.models", "a3lib.profiles"}
+    assert ours == {"a3lib.data", "a3lib.models", "a3lib.profiles", "a3lib.tokenization"}
 
 
 def test_each_solution_differs_from_the_others() -> None:

@@ -8,6 +8,7 @@ leaves out, because the sandbox must hold without that.
 
 import ast
 import glob
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,6 +55,18 @@ def compute_reinforce_loss(reward, output_tokens, model):
     return log_probs, reward.sum() * log_probs.mean()
 """
 )
+
+
+def test_attacks_ask_for_modules_that_there_are() -> None:
+    named = {
+        name
+        for file in ATTACKS
+        for name in re.findall(r'"(a3lib\.[\w.]+)"', file.read_text(encoding="utf-8"))
+    }
+    assert {"a3lib.losses", "a3lib.kit.checks.judge", "a3lib.kit.sandbox.worker"} <= named
+    for name in named:
+        path = PROJECT.joinpath(*name.split("."))
+        assert path.with_suffix(".py").is_file(), name
 
 
 @dataclass(frozen=True)
