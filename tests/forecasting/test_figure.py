@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 
-from a3lib import plots
+from a3lib.forecasting.figure import calibration
 from a3lib.forecasting.scores import MANY_BINS, Forecast, calibration_bins, wilson_interval
 
 FEW = [
@@ -26,7 +26,7 @@ def no_windows() -> Iterator[None]:
 
 
 def drawn(forecasts: list[Forecast]) -> Axes:
-    figure = plots.calibration(forecasts)
+    figure = calibration(forecasts)
     figure.canvas.draw()
     return figure.axes[0]
 
