@@ -15,7 +15,7 @@ from typing import Any
 
 from a3lib.errors import InputError
 from a3lib.kit.checks.catalogue import EXERCISES, Check, public_checks
-from a3lib.kit.checks.judge import POSITIONS, Verdict, judge, not_judged
+from a3lib.kit.checks.judge import Verdict, add_positions, judge, not_judged
 from a3lib.kit.checks.probes.dispatch import answer
 from a3lib.kit.checks.probes.spies import NotWritten, borrowed
 from a3lib.kit.source.submission import load_statements, read_submission
@@ -111,12 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command `check`."""
     parser.add_argument("file", type=Path, help="A3.ipynb or A3.py")
     parser.add_argument("--function", choices=EXERCISES, help="only the checks of this function")
-    parser.add_argument(
-        "--positions",
-        choices=POSITIONS,
-        default="either",
-        help="tokens that the REINFORCE loss and the KL may run over (default: either)",
-    )
+    add_positions(parser)
     parser.add_argument("--json", action="store_true", help="a JSON list for other programs")
 
 

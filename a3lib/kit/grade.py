@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from a3lib.errors import InputError
 from a3lib.kit.checks.catalogue import Check
-from a3lib.kit.checks.judge import POSITIONS
+from a3lib.kit.checks.judge import add_positions
 from a3lib.kit.grading.discovery import find_submissions
 from a3lib.kit.grading.fingerprint import Settings, file_fingerprint, fingerprint
 from a3lib.kit.grading.gradebook import Row, summarise, write_gradebook
@@ -81,12 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, help=".py or .ipynb, or folders of them")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the results")
     parser.add_argument("--workers", type=int, help="submissions at a time (default: one a core)")
-    parser.add_argument(
-        "--positions",
-        choices=POSITIONS,
-        default="either",
-        help="positions that the REINFORCE loss may run over (default: either)",
-    )
+    add_positions(parser)
     parser.add_argument("--seconds", type=float, help="time limit of one check (default: 60)")
     parser.add_argument(
         "--solution",

@@ -5,6 +5,7 @@ condition; `positions` has what depends on the positions that the loss runs over
 tried in order once a check has failed, so a mistake's name never replaces the strict comparison.
 """
 
+import argparse
 import json
 import math
 from dataclasses import dataclass
@@ -85,6 +86,16 @@ def not_judged(check: Check, kind: str, text: str) -> Verdict:
     message = KINDS[kind].format(text=text)
     named = (f"{name}: {hint}" for part, (name, hint) in ERRORS.items() if part in text)
     return Verdict(check, False, message, next(named, ""), kind)
+
+
+def add_positions(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which positions are right, for the commands that judge."""
+    parser.add_argument(
+        "--positions",
+        choices=POSITIONS,
+        default="either",
+        help="tokens that the REINFORCE loss and the KL may run over (default: either)",
+    )
 
 
 @cache
