@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-import torch
-
 from a3lib.errors import InputError
 from a3lib.tinyworld import POLICY_FOLDER, REWARD_MODEL_FOLDER
 
@@ -198,6 +196,9 @@ PROFILES = {
 
 def name_of_auto() -> str:
     """Return the profile that fits this machine: `t4` with a CUDA device and `tiny` without."""
+    # Who only reads names or writes pages does without it; it takes seconds to import.
+    import torch
+
     return "t4" if torch.cuda.is_available() else "tiny"
 
 

@@ -1,6 +1,8 @@
 """Options of the tests, and how the whole suite is spread over the machine's processors."""
 
 import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +13,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 MOST_WORKERS = 8
 # Graders that run at the same time would end each other's children, which have the same user.
 ONE_AFTER_THE_OTHER = "tests/kit/grading/"
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures() -> Iterator[None]:
+    """Close the figures that a test opened: the next one may look whether its own are closed."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

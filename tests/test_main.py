@@ -33,6 +33,25 @@ def test_the_table_itself_loads_no_library_that_is_slow() -> None:
     assert not {"torch", "transformers", "nbconvert"} & set(done.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("command", "not_needed"),
+    [
+        ("export", {"torch", "transformers", "datasets", "nbformat", "matplotlib.pyplot"}),
+        ("grade", {"torch", "transformers", "datasets", "nbformat", "pandas"}),
+        ("release", {"torch", "transformers", "datasets", "pandas"}),
+        ("run", {"torch", "transformers", "datasets"}),
+        ("writeup", {"torch", "transformers", "datasets", "nbformat"}),
+    ],
+)
+def test_a_command_that_runs_no_model_starts_without_the_libraries_for_it(
+    command: str, not_needed: set[str]
+) -> None:
+    """They take seconds to import, each time; the processes that need them import them."""
+    code = f"import sys, a3lib.kit.{command}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not_needed & set(done.stdout.split()) == set()
+
+
 def test_where_python_lacks_what_grading_needs_one_sentence_says_so() -> None:
     windows = "import sys; sys.modules.update(resource=None, fcntl=None); "
     call = "from a3lib.__main__ import main; sys.exit(main(['grade', 'A3.py']))"

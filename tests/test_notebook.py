@@ -16,7 +16,7 @@ from a3lib.errors import NotebookFailed
 from a3lib.kit.export import export_notebook, verify_script
 from a3lib.kit.run import run_notebook
 from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
-from a3lib.profiles import SAMPLE_PROMPTS, SETTINGS_VARIABLE, get_profile, model_names
+from a3lib.profiles import SAMPLE_PROMPTS, SETTINGS_VARIABLE, model_names
 from a3lib.results.run import RUN_FOLDER_VARIABLE
 from a3lib.results.samples import read_samples
 from a3lib.util.files import PROJECT
@@ -29,7 +29,9 @@ LONGEST_CELL = 34
 QUESTIONS = [
     f"Q{s}.{q}" for s, last in ((1, 3), (2, 5), (3, 4), (4, 6), (5, 2)) for q in range(1, last + 1)
 ]
-DEBUG = {"profile": "tiny", "debug": True}
+# Two of each are enough to see that a run goes from one to the next.
+ALPHAS, BETAS = [0.0, 0.1], [0.1, 0.5]
+DEBUG = {"profile": "tiny", "debug": True, "alphas": ALPHAS, "betas": BETAS}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,8 @@ def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_run: Path) -> Non
     assert set(summary["reinforce"]) == {"reward", "rewards", "naturalness"}
     assert {"alpha", "reward", "kl_divergences", "naturalness"} <= set(summary["kl"][0])
     assert {"beta", "losses", "test_loss", "reward"} <= set(summary["dpo"][0])
+    assert [kl["alpha"] for kl in summary["kl"]] == ALPHAS
+    assert [dpo["beta"] for dpo in summary["dpo"]] == BETAS
     assert {"gain", "held_out_end", "finite"} <= set(summary["study"]["best"][0])
     assert set(summary["seconds"]) == {"baseline", "reinforce", "kl", "dpo", "study"}
     figures = {file.name for file in (folder / "figures").iterdir()}
@@ -120,8 +124,7 @@ def test_a_debug_run_leaves_everything_that_a_run_leaves(debug_run: Path) -> Non
 @SLOW
 def test_every_model_continues_the_same_beginnings(debug_run: Path) -> None:
     samples = read_samples(debug_run)
-    profile = get_profile("tiny")
-    assert [m.name for m in samples.models] == model_names(profile.alphas, profile.betas)
+    assert [m.name for m in samples.models] == model_names(ALPHAS, BETAS)
     assert len(samples.prompts) == SAMPLE_PROMPTS
     original, *others = samples.models
     assert original.kl == pytest.approx([0.0] * SAMPLE_PROMPTS, abs=1e-4)

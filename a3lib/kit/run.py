@@ -14,7 +14,6 @@ from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from a3lib.data import is_path
 from a3lib.errors import InputError, NotebookFailed, TrainingDiverged
 from a3lib.kit.source.documents import read_notebook
 from a3lib.profiles import PROFILES, SETTINGS_VARIABLE, TINY, get_profile
@@ -34,12 +33,16 @@ SOURCE_SETTINGS = ("policy", "reward_model", "reviews", "pairs")
 
 def absolute_sources(settings: dict[str, Any]) -> dict[str, Any]:
     """Make local paths absolute, because the notebook runs in its own folder."""
-    return {
-        key: str(Path(value).expanduser().resolve())
-        if key in SOURCE_SETTINGS and value != TINY and is_path(value)
-        else value
-        for key, value in settings.items()
+    sources = {
+        key: value for key, value in settings.items() if key in SOURCE_SETTINGS and value != TINY
     }
+    if not sources:
+        return settings
+    # It imports torch, which takes seconds and which only the notebook's own process needs.
+    from a3lib.data import is_path
+
+    local = {key: value for key, value in sources.items() if is_path(value)}
+    return settings | {key: str(Path(value).expanduser().resolve()) for key, value in local.items()}
 
 
 def headings(notebook: NotebookNode) -> list[str]:

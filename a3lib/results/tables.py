@@ -1,12 +1,12 @@
 """The tables that people read: example texts, and the results of a run."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
-from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
 
 from a3lib.metrics import naturalness
 from a3lib.profiles import (
@@ -20,12 +20,18 @@ from a3lib.profiles import (
 from a3lib.results.sample_table import SampleTable
 from a3lib.results.samples import Samples
 from a3lib.results.summary import RunSummary
-from a3lib.tokenization import seed_prompts
 from a3lib.util.numbers import decimals
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
 
 
 def seed_texts(reviews: list[str], tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """Return the beginning of each review that the policy continues."""
+    # Pages of a run are written without torch, which takes seconds to import.
+    from a3lib.tokenization import seed_prompts
+
     input_ids, _ = seed_prompts(reviews, tokenizer, SEED_TOKEN_LENGTH)
     return tokenizer.batch_decode(input_ids, skip_special_tokens=True)
 

@@ -3,7 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-import datasets
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
@@ -29,6 +28,9 @@ def use_local_cache_if_unreachable() -> None:
     try:
         get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_ANSWER)
     except Exception:
+        # Whoever only loads models does without it.
+        import datasets
+
         constants.HF_HUB_OFFLINE = True
         datasets.config.HF_HUB_OFFLINE = True
 

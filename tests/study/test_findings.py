@@ -46,7 +46,9 @@ def runs() -> pd.DataFrame:
 def written(runs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     matplotlib.use("Agg")
     folder = tmp_path_factory.mktemp("findings")
+    plt.close("all")
     text = write_findings(get_study("tiny"), runs, folder, MADE)
+    assert plt.get_fignums() == [], "a figure is left open"
     return folder, text
 
 
@@ -107,8 +109,6 @@ def test_the_figures_are_written_as_png_and_pdf(written: tuple[Path, str]) -> No
     for name in names:
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
-    # None is left open.
-    assert plt.get_fignums() == []
 
 
 def test_the_text_says_what_was_found(written: tuple[Path, str], runs: pd.DataFrame) -> None:

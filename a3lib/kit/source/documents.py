@@ -1,13 +1,16 @@
 """Read a person's script or notebook, whatever editor or system wrote the file."""
 
+from __future__ import annotations
+
 import codecs
 import warnings
 from pathlib import Path
-
-import nbformat
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from a3lib.errors import InputError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 def decoded(content: bytes, name: str) -> str:
@@ -31,6 +34,9 @@ def parsed_notebook(text: str, name: str) -> NotebookNode:
 
     Raises InputError, with the file's name, where the text is not a notebook.
     """
+    # It may take seconds (jsonschema compiles a grammar where Jupyter is), and scripts need none.
+    import nbformat
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # They are about an old notebook file.

@@ -29,6 +29,11 @@ Process = tuple[int, str]
 def start(command: list[str], given: Path, out: Path, *options: str) -> subprocess.Popen:
     """Start a grader with two workers in a process group of its own."""
     paths = os.pathsep.join([str(PROJECT), str(TESTS)])
+
+    def as_from_a_terminal() -> None:
+        # What a shell starts with & ignores Ctrl-C, these tests among it, and it is inherited.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     return subprocess.Popen(
         [*command, str(given), "--out", str(out), "--workers", "2", *options],
         env=os.environ | {"PYTHONPATH": paths},
@@ -36,6 +41,7 @@ def start(command: list[str], given: Path, out: Path, *options: str) -> subproce
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=as_from_a_terminal,
     )
 
 
