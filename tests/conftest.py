@@ -44,10 +44,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int | None:
+def pytest_xdist_auto_num_workers() -> int:
     """Take one process more than there are processors: tests of graders and browsers wait a lot."""
-    named = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
-    return int(named) if named else (os.cpu_count() or 1) + 1
+    if named := os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return int(named)
+    from a3lib.util.cpu import cores
+
+    return cores() + 1
 
 
 @pytest.hookimpl(optionalhook=True)
