@@ -44,16 +44,6 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Take one process more than there are processors: tests of graders and browsers wait a lot."""
-    if named := os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
-        return int(named)
-    from a3lib.util.cpu import cores
-
-    return cores() + 1
-
-
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process, and those of all real graders."""
     if config.option.dist != "loadfile":

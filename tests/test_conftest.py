@@ -1,6 +1,5 @@
 """How the suite is spread over processes: in a folder of its own, as we and as students have it."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from a3lib.util.cpu import cores
 from a3lib.util.files import PROJECT
 
 TEST = """
@@ -68,17 +66,6 @@ def test_the_whole_suite_takes_several_processes_and_a_file_one(suite: Path) -> 
     assert set.union(*workers.values()) == {"gw0", "gw1"}
     # Two graders at the same time would end each other's children.
     assert workers["test_one"] == workers["test_two"]
-
-
-def test_there_is_a_process_more_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.spec_from_file_location("conftest_here", PROJECT / "tests/conftest.py")
-    assert spec is not None and spec.loader is not None
-    conftest = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(conftest)
-    monkeypatch.delenv("PYTEST_XDIST_AUTO_NUM_WORKERS", raising=False)
-    assert conftest.pytest_xdist_auto_num_workers() == cores() + 1
-    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "5")
-    assert conftest.pytest_xdist_auto_num_workers() == 5
 
 
 @pytest.mark.parametrize(
