@@ -12,7 +12,7 @@ from a3lib.study.methods import DIVERGENCE_NAMES
 # Betas at which the full study found each divergence to learn well; exponential scores are steep.
 BETAS = {"reverse_kl": 0.3, "jensen_shannon": 0.3}
 STUDY = get_study(
-    "tiny", prompts=250, held_out_prompts=50, steps=60, held_out_every=60, test_prompts=128
+    "tiny", prompts=250, held_out_prompts=50, steps=40, held_out_every=40, test_prompts=128
 )
 
 
