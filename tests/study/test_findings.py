@@ -46,7 +46,6 @@ def runs() -> pd.DataFrame:
 def written(runs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     matplotlib.use("Agg")
     folder = tmp_path_factory.mktemp("findings")
-    plt.close("all")
     text = write_findings(get_study("tiny"), runs, folder, MADE)
     assert plt.get_fignums() == [], "a figure is left open"
     return folder, text
