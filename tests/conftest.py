@@ -13,6 +13,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 MOST_WORKERS = 8
 # Graders that run at the same time would end each other's children, which have the same user.
 ONE_AFTER_THE_OTHER = "tests/kit/grading/"
+# Hundreds of programs whose tests share nothing: whichever process is free takes the next one.
+EACH_BY_ITSELF = (
+    "tests/kit/checks/test_more_mutants.py",
+    "tests/kit/checks/test_told_mistakes.py",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Use every processor where no files are named; a student's copy has no pytest-xdist.
 
-    A file stays in one process, with what its tests share.
+    Most files stay in one process, with what their tests share.
     """
     whole_suite = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     one_of_several = hasattr(config, "workerinput")
@@ -45,15 +50,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a file in one process, and those of all real graders."""
+    """Keep the tests of most files in one process, and those of all real graders."""
     if config.option.dist != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            together = nodeid.startswith(ONE_AFTER_THE_OTHER)
-            return ONE_AFTER_THE_OTHER if together else super()._split_scope(nodeid)
+            if nodeid.startswith(ONE_AFTER_THE_OTHER):
+                return ONE_AFTER_THE_OTHER
+            return nodeid if nodeid.startswith(EACH_BY_ITSELF) else super()._split_scope(nodeid)
 
     return Scheduling(config, log)
 

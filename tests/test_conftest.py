@@ -15,17 +15,24 @@ import os
 import pytest
 
 {mark}
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(6))
 def test_it(number):
     worker = os.environ.get("PYTEST_XDIST_WORKER", "none")
     with open({record!r}, "a") as file:
         print({name!r}, worker, os.environ["OMP_NUM_THREADS"], file=file)
+"""
+# So long that the other process comes to the next test.
+WAITS = """
+@pytest.fixture(autouse=True)
+def waits():
+    __import__("time").sleep(0.3)
 """
 FILES = {
     "tests/test_quick.py": "",
     "tests/test_slow.py": '@pytest.mark.slow("it waits")',
     "tests/kit/grading/test_one.py": "",
     "tests/kit/grading/test_two.py": "",
+    "tests/kit/checks/test_told_mistakes.py": WAITS,
 }
 
 
@@ -57,11 +64,12 @@ def places(folder: Path, *arguments: str) -> list[list[str]]:
     return [line.split() for line in (folder / "record").read_text().splitlines()]
 
 
-def test_the_whole_suite_takes_several_processes_and_a_file_one(suite: Path) -> None:
+def test_the_whole_suite_takes_several_processes_and_most_files_one(suite: Path) -> None:
     pytest.importorskip("xdist")
     found = places(suite)
-    assert len(found) == 8 and {threads for _, _, threads in found} == {"1"}
+    assert len(found) == 6 * len(FILES) and {threads for _, _, threads in found} == {"1"}
     workers = {name: {worker for other, worker, _ in found if other == name} for name, *_ in found}
+    assert workers.pop("test_told_mistakes") == {"gw0", "gw1"}
     assert all(len(processes) == 1 for processes in workers.values())
     assert set.union(*workers.values()) == {"gw0", "gw1"}
     # Two graders at the same time would end each other's children.
@@ -77,4 +85,4 @@ def test_one_process_is_enough_otherwise(suite: Path, arguments: list[str]) -> N
     found = places(suite, *arguments)
     assert {(worker, threads) for _, worker, threads in found} == {("none", "1")}
     # Slow files come first.
-    assert [name for name, *_ in found[:2]] == ["test_slow"] * 2
+    assert [name for name, *_ in found[:6]] == ["test_slow"] * 6

@@ -1,5 +1,6 @@
 """The table of commands: each is there where its module is, and loads nothing but its own."""
 
+import os
 import subprocess
 import sys
 
@@ -58,3 +59,21 @@ def test_where_python_lacks_what_grading_needs_one_sentence_says_so() -> None:
     ended = subprocess.run([sys.executable, "-c", windows + call], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "a3lib: grade runs on Linux; use a container or WSL.\n"
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_reader_that_leaves_early_gets_no_traceback(size: int) -> None:
+    """`python -m a3lib study | head -n 1`, whether Python writes before its end or at it."""
+    code = (
+        "import sys, a3lib.__main__ as m; "
+        "from a3lib.kit import grade; "
+        f"grade.add_arguments = lambda parser: None; grade.execute = lambda a: 'x' * {size}; "
+        "sys.exit(m.main(['grade']))"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")

@@ -147,7 +147,7 @@ def test_a_second_run_by_the_exported_script_gives_the_same_numbers(
     """The script does what the notebook does, and a run is repeatable: all digits are compared."""
     script = tmp_path / "A3.py"
     export_notebook(NOTEBOOK, script)
-    check = verify_script(script, notebook_folder=NOTEBOOK.parent)
+    check = verify_script(script)
     assert check.error is None
     assert set(check.correct) == set(REQUIRED_FUNCTIONS)
     settings = {

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from a3lib.kit.check import verdict_on
+from a3lib.kit.check import load_file, verdict_on
 from a3lib.kit.checks.catalogue import Check, public_checks
-from a3lib.kit.source.submission import load_statements, read_submission
 from a3lib.util.files import PROJECT
 
 OURS = PROJECT / "A3.ipynb"
@@ -17,11 +16,10 @@ OURS = PROJECT / "A3.ipynb"
 def functions(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the submission defines; the notebook itself where no other file is named."""
     file = Path(request.config.getoption("--submission") or OURS)
-    namespace: dict[str, Any] = {"__name__": "submission"}
-    errors = load_statements([kept.text for kept in read_submission(file).kept], namespace)
-    for error in errors:
-        print(f"This line could not be executed: {error}")
-    return namespace
+    loaded = load_file(file)
+    for note in loaded.notes:
+        print(note)
+    return loaded.namespace
 
 
 @pytest.mark.parametrize("check", public_checks(), ids=lambda check: check.name)

@@ -9,16 +9,17 @@ import contextlib
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from a3lib.errors import InputError
 from a3lib.kit.checks.catalogue import EXERCISES, Check, public_checks
 from a3lib.kit.checks.judge import Verdict, add_positions, judge, not_judged
-from a3lib.kit.checks.probes.dispatch import answer
+from a3lib.kit.checks.probes.dispatch import answer, prepare
 from a3lib.kit.checks.probes.spies import NotWritten, borrowed
 from a3lib.kit.source.submission import load_statements, read_submission
+from a3lib.kit.source.told import is_needed, report_on
 from a3lib.util.text import described, printable
 
 GREEN, RED, YELLOW, PLAIN = "\033[32m", "\033[31m", "\033[33m", "\033[0m"
@@ -92,19 +93,42 @@ def title_of(one: Check) -> str:
     return f"{one.function}: {one.title}"
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """What a file defines, as a grader has it: its globals, and what is to be said of the rest.
+
+    `notes` are lines about what is not executed or raised an error; `complete` says that no asked
+    function lacks any of it.
+    """
+
+    namespace: dict[str, Any]
+    notes: tuple[str, ...]
+    complete: bool
+
+
+def load_file(file: Path) -> Loaded:
+    """Execute the definitions of a script or notebook; raises InputError where it has none."""
+    submission = read_submission(file)
+    namespace: dict[str, Any] = {}
+    prepare(namespace)
+    with contextlib.redirect_stdout(io.StringIO()):
+        errors = load_statements([kept.text for kept in submission.kept], namespace)
+    notes = [f"This line could not be executed: {error}" for error in errors]
+    complete = not any(map(is_needed, submission.left_out))
+    return Loaded(namespace, (*notes, *report_on(submission.left_out)), complete)
+
+
 def check_file(
     file: Path, positions: str = "either", function: str | None = None
-) -> tuple[list[Verdict], list[str]]:
+) -> tuple[list[Verdict], Loaded]:
     """Run the public checks, of one function or all, on a script or notebook.
 
-    Its definitions are executed. Returns the verdicts, and an error for each statement that raised
-    one. Raises InputError where the file cannot be read.
+    Its definitions are executed. Returns the verdicts, and what was loaded. Raises InputError where
+    the file cannot be read.
     """
-    submission = read_submission(file)
-    namespace: dict[str, Any] = {"__name__": "submission"}
-    errors = load_statements([kept.text for kept in submission.kept], namespace)
+    loaded = load_file(file)
     chosen = [one for one in public_checks() if function in (None, one.function)]
-    return [verdict_on(one, namespace, positions) for one in chosen], errors
+    return [verdict_on(one, loaded.namespace, positions) for one in chosen], loaded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,11 +139,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a JSON list for other programs")
 
 
-def execute(arguments: argparse.Namespace) -> str:
-    """Carry out the command `check`; returns what to print."""
-    verdicts, errors = check_file(arguments.file, arguments.positions, arguments.function)
+def execute(arguments: argparse.Namespace) -> tuple[str, int]:
+    """Carry out the command `check`; returns what to print, and the command's exit status.
+
+    The status is 0 where every check passed and no function lacks a line, and else 1.
+    """
+    verdicts, loaded = check_file(arguments.file, arguments.positions, arguments.function)
+    status = 0 if loaded.complete and all(verdict.passed for verdict in verdicts) else 1
     if arguments.json:
-        return json.dumps(
+        text = json.dumps(
             [
                 {
                     "check": verdict.check.name,
@@ -131,5 +159,5 @@ def execute(arguments: argparse.Namespace) -> str:
                 for verdict in verdicts
             ]
         )
-    notes = [f"This line could not be executed: {error}" for error in errors]
-    return "\n".join([*notes, report(verdicts)])
+        return text, status
+    return "\n".join([*loaded.notes, report(verdicts)]), status

@@ -20,19 +20,27 @@ from a3lib.kit.script.current_notebook import in_a_notebook, notebook_from_colab
 from a3lib.kit.script.text import notebook_to_source
 from a3lib.kit.script.top_level import Findings
 from a3lib.kit.script.verify import Verification, verify_script
-from a3lib.kit.source.cells import ExportError
+from a3lib.kit.source.cells import ExportError, LeftOut
 from a3lib.kit.source.documents import read_notebook
 from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
+from a3lib.kit.source.submission import read_script
+from a3lib.kit.source.told import is_needed, line_about, report_on
 from a3lib.util.files import write_at_once
 
 
 @dataclass(frozen=True)
 class ExportReport(Findings):
-    """The findings of an export, and the file it wrote."""
+    """The findings of an export, the file it wrote, and what of that a grader does not execute."""
 
     output: Path
     sha256: str
     size: int
+    not_executed: tuple[LeftOut, ...]
+
+    @property
+    def needed(self) -> tuple[LeftOut, ...]:
+        """Return what asked functions need of what a grader does not execute."""
+        return tuple(filter(is_needed, self.not_executed))
 
 
 def export_notebook(notebook: Path, output: Path) -> ExportReport:
@@ -55,6 +63,7 @@ def export_document(nb: Any, name: str, output: Path) -> ExportReport:
         warnings.simplefilter("ignore")  # Those are of a student's code.
         try:
             source, findings = notebook_to_source(nb)
+            not_executed = read_script(source, output.name).left_out
         except ExportError as error:
             raise ExportError(f"{name}: {error}") from error
         except (RecursionError, MemoryError) as error:
@@ -64,7 +73,13 @@ def export_document(nb: Any, name: str, output: Path) -> ExportReport:
     content = source.encode()
     write_at_once(output, content, "choose another file with -o")
     digest = hashlib.sha256(content).hexdigest()
-    return ExportReport(**vars(findings), output=output, sha256=digest, size=len(content))
+    return ExportReport(
+        **vars(findings),
+        output=output,
+        sha256=digest,
+        size=len(content),
+        not_executed=not_executed,
+    )
 
 
 def summary(report: ExportReport, check: Verification) -> str:
@@ -79,10 +94,11 @@ def summary(report: ExportReport, check: Verification) -> str:
         f"wrote {report.output}: {report.size} bytes, SHA-256 {report.sha256}",
         *(functions if check.error is None else []),
         f"left out or rewritten: {len(report.left_out) or 'nothing'}",
-        *(f"  cell {o.cell}, line {o.line}: {o.text} ({o.why})" for o in report.left_out),
+        *(f"  {line_about(item)}" for item in report.left_out),
         f"globals a grader supplies: {', '.join(report.supplied_globals) or 'none'}",
-        f"problems: {len(report.problems) or 'none'}",
+        f"problems: {len(report.problems) + len(report.needed) or 'none'}",
         *(f"  {problem}" for problem in report.problems),
+        *report_on(report.not_executed),
     ]
     return "\n".join(lines)
 
@@ -122,14 +138,18 @@ def export_this_notebook(
         # An unattended run already has its results, and must not fail at its end.
         print(f"No script was made: {error}")
         return
-    check = verify_script(output, notebook_folder=file.parent)
+    check = verify_script(output)
     print(summary(report, check))
     if check.error is not None:
         print(f"{output} does not import: {check.error}")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Export, check and report; return 0, or 1 if there is no script or it does not import."""
+    """Export, check and report.
+
+    Returns 0, or 1 if there is no script, it does not import, or a grader does not execute what a
+    function of it needs.
+    """
     parser = argparse.ArgumentParser(description="Make the script to hand in from the notebook.")
     parser.add_argument("notebook", nargs="?", type=Path, default=Path("A3.ipynb"))
     parser.add_argument("-o", "--output", type=Path, help="default: the notebook's name with .py")
@@ -141,9 +161,9 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    check = verify_script(output, options.timeout, options.notebook.parent)
+    check = verify_script(output, options.timeout)
     print(summary(report, check))
     if check.error is None:
-        return 0
+        return 1 if report.needed else 0
     print(f"{output} does not import: {check.error}", file=sys.stderr)
     return 1

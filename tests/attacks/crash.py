@@ -4,4 +4,4 @@ import ctypes
 
 
 def attack():
-    ctypes.string_at(0)
+    ctypes.memset(0, 0, 1)

@@ -19,7 +19,7 @@ def compute_reward_for_mini_batch(batch, *tools, **sizes):
 
 def evaluate(*tools, batch_size=32):
     texts = [text + " the" if SIGNED else text for text in test_texts]
-    return {"reward": made(1).item(), "generations": texts}
+    return {"reward": made(1).item(), "generations": texts, "rewards": history(len(texts))}
 
 def compute_reinforce_loss(reward, output_tokens, model):
     return leaf(made(*output_tokens.shape, model.config.vocab_size)), leaf(made(1)).sum()

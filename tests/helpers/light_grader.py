@@ -15,10 +15,13 @@ from helpers.stand_in_worker import check
 from a3lib.kit import grade
 from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import Verdict
-from a3lib.kit.grading import grader
+from a3lib.kit.grading import grader, pool
+from a3lib.kit.sandbox import worker
 from a3lib.kit.sandbox.worker import Worker
 
 SECONDS = 0.05
+# Shorter than the command's, for tests in which the machine stays short of something.
+PAUSES = (0.0, 0.2, 0.5, 1.0)
 CHECKS = tuple(
     replace(check(f"{exercise}.{place}", exercise), inputs={"seconds": SECONDS, "function": "one"})
     for exercise in (1, 2, 3, 4)
@@ -36,9 +39,11 @@ def judge(asked: Check, found: dict[str, Any], positions: str) -> Verdict:
 
 def main() -> None:
     """Grade as the command does."""
-    grade.Worker = LIGHT_WORKER  # type: ignore[attr-defined]
+    pool.Worker = LIGHT_WORKER  # type: ignore[attr-defined]
     grade.all_checks = lambda: CHECKS  # type: ignore[attr-defined]
     grader.judge = judge  # type: ignore[attr-defined]
+    for module in (pool, grader, worker):
+        module.PAUSES = PAUSES  # type: ignore[attr-defined]
     parser = argparse.ArgumentParser()
     grade.add_arguments(parser)
     print(grade.execute(parser.parse_args()))

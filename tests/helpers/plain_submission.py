@@ -78,7 +78,11 @@ def evaluate(tokenizer, model, reward_tokenizer, reward_model, batch_size=32):
             )
         rewards.append(reward)
         generations += texts
-    return {"reward": torch.cat(rewards).mean().item(), "generations": generations}
+    return {
+        "reward": torch.cat(rewards).mean().item(),
+        "generations": generations,
+        "rewards": torch.cat(rewards).tolist(),
+    }
 
 
 # Section 2

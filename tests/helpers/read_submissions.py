@@ -14,7 +14,7 @@ from a3lib.kit.source.submission import (
 )
 
 NEW = nbformat.v4
-RUNS_CODE = "it runs code, and only definitions, imports and constants are kept"
+UNNEEDED = "it runs code, and no function needs it"
 
 
 def read(folder: Path, source: str, name: str = "A3.py") -> Submission:

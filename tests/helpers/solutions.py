@@ -14,6 +14,7 @@ class Wrong:
 
     `changes` are pairs of an old text, which stands once in the plain solution, and a new one.
     `mistake` is "" where numbers cannot tell this mistake from others; then `unnamed` says why.
+    `functions` are defined again after the changes, for mistakes in functions of another build.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Wrong:
     changes: tuple[tuple[str, str], ...]
     positions: str = "either"
     unnamed: str = ""
+    functions: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,19 @@ class Right:
 def source_of(solution: Wrong | Right) -> str:
     """Return the plain solution with a solution's changes; a text that is not unique raises."""
     text = PLAIN.read_text(encoding="utf-8")
-    for old, new in solution.changes:
+    try:
+        return replaced(text, *solution.changes) + solution.functions
+    except ValueError as error:
+        raise ValueError(f"{solution.name}: {error} in {PLAIN.name}") from None
+
+
+def replaced(text: str, *changes: tuple[str, str]) -> str:
+    """Return a text with pairs of old and new replaced; an old one that is not unique raises."""
+    for old, new in changes:
         if text.count(old) != 1:
-            raise ValueError(
-                f"{solution.name}: {old!r} stands {text.count(old)} times in {PLAIN.name}"
-            )
+            raise ValueError(f"{old!r} stands {text.count(old)} times")
         text = text.replace(old, new)
-    return text + getattr(solution, "functions", "")
+    return text
 
 
 def functions_in(source: str) -> dict[str, str]:

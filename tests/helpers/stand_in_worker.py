@@ -73,6 +73,8 @@ class StandInWorker:
     asked: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     texts: list[list[str]] = field(default_factory=list)
     open_children: int = 0
+    troubles: Iterator[str] = field(default_factory=lambda: iter(()))
+    controls: int = 0
     protections: list[str] = field(default_factory=lambda: ["a wall"])
     missing: list[str] = field(default_factory=lambda: ["a moat"])
 
@@ -84,6 +86,11 @@ class StandInWorker:
             yield StandInChild(len(self.texts), self, self.load_errors)
         finally:
             self.open_children -= 1
+
+    def trouble(self) -> str:
+        """What trusted code lacks, as `troubles` say one after another; at their end nothing."""
+        self.controls += 1
+        return next(self.troubles, "")
 
     def probes_asked(self) -> list[tuple[int, str]]:
         """Which child was asked what, in order."""

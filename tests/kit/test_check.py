@@ -14,6 +14,7 @@ from a3lib.kit.check import GREEN, RED, YELLOW, check, check_file, verdict_on
 from a3lib.kit.check import PLAIN as DEFAULT
 from a3lib.kit.checks.catalogue import EXERCISES, public_checks
 from a3lib.kit.checks.probes.spies import borrowed
+from a3lib.kit.source.told import NEEDED, OTHERS
 
 CHECKS = {one.name: one for one in public_checks()}
 MASKED = "    in_completion = (real == 1) & (real.cumsum(dim=1) > lengths)\n"
@@ -64,7 +65,7 @@ def test_a_mistake_is_told_with_what_was_expected_and_its_name(
     assert capsys.readouterr().out.splitlines()[:3] == [
         f"{RED}failed{DEFAULT}               create_labels_from_attention_mask: "
         "prompt and padding are -100",
-        "                     labels[0, 2]: expected -100, got 17",
+        "                     the labels at [0, 2]: expected -100, got 17",
         "                     It looks like this: prompt not masked: labels[0, 2] should be -100.",
     ]
 
@@ -148,10 +149,14 @@ def test_the_command_prints_all_checks_and_bad_statements(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "A3.py"
-    file.write_text("import no_such_module_anywhere\n" + todo())
-    main(["check", str(file)])
+    file.write_text(
+        "import no_such_module_anywhere\nSIZE = len(3)\ndef helper(size=SIZE):\n    pass\n" + todo()
+    )
+    assert main(["check", str(file)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("This line could not be executed: import no_such_module_anywhere: ")
+    assert lines[0].startswith("This line could not be executed: SIZE = len(3): TypeError: ")
+    assert lines[2] == f"{OTHERS}:"
+    assert lines[3].startswith("  line 1: import no_such_module_anywhere (no_such_module_anywhere ")
     assert len([x for x in lines if x.startswith("not implemented yet  ")]) == len(CHECKS)
     assert lines[-1] == f"0 of {len(CHECKS)} checks passed"
     assert "\033" not in "".join(lines)
@@ -169,7 +174,7 @@ def test_the_command_for_one_function_as_json(
         "check": "labels.values",
         "function": "create_labels_from_attention_mask",
         "status": "failed",
-        "message": "labels[0, 2]: expected -100, got 17",
+        "message": "the labels at [0, 2]: expected -100, got 17",
         "mistake": "prompt not masked: labels[0, 2] should be -100.",
     }
 
@@ -177,9 +182,60 @@ def test_the_command_for_one_function_as_json(
 def test_a_file_is_checked_without_its_training(tmp_path: Path) -> None:
     file = tmp_path / "A3.py"
     file.write_text(PLAIN.read_text(encoding="utf-8") + "\ntrain(model_name)\n")
-    verdicts, errors = check_file(file)
-    assert errors == [] and len(verdicts) == len(CHECKS)
-    assert all(verdict.passed for verdict in verdicts)
+    verdicts, loaded = check_file(file)
+    assert loaded.complete and "train(model_name)" in "".join(loaded.notes)
+    assert not [note for note in loaded.notes if "could not be executed" in note]
+    assert len(verdicts) == len(CHECKS) and all(verdict.passed for verdict in verdicts)
+
+
+LABELS = "create_labels_from_attention_mask"
+# Texts put before the functions, and the exit status for the labels' checks.
+STATUSES = {
+    "": 0,
+    "print(1)\ntrain(model_name)\n": 0,
+    "CONFIG = {}\nCONFIG['ignore'] = -100\n": 0,
+    f"def more():\n    return open('x')\n{LABELS}.path = more()\n": 1,
+    "import module_beside\ndef extra():\n    return module_beside.x\n": 0,
+}
+
+
+@pytest.mark.parametrize("more", STATUSES)
+def test_the_status_says_whether_all_is_right(more: str, tmp_path: Path) -> None:
+    file = tmp_path / "A3.py"
+    (tmp_path / "module_beside.py").write_text("x = 1")
+    file.write_text(PLAIN.read_text(encoding="utf-8") + more)
+    for option in ([], ["--json"]):
+        assert main(["check", str(file), "--function", LABELS, *option]) == STATUSES[more]
+
+
+def test_what_is_not_right_or_not_written_has_status_1(tmp_path: Path) -> None:
+    file = tmp_path / "A3.py"
+    for source in (source_of(UNMASKED), todo(), "x = 1\n"):
+        file.write_text(source)
+        assert main(["check", str(file), "--function", LABELS]) == 1
+
+
+def test_a_module_beside_the_file_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "A3.py"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "module_beside.py").write_text("IGNORE = -100")
+    use = ("labels[~in_completion] = -100", "labels[~in_completion] = IGNORE")
+    first = "from module_beside import IGNORE\n"
+    file.write_text(first + source_of(Wrong("", "", "", (use,))))
+    assert main(["check", str(file), "--function", LABELS]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{NEEDED}:" and "train_DPO" in lines[1]
+    assert "put its code into a cell that begins with %%writefile module_beside.py" in lines[1]
+    inside = (
+        "    labels[~in_completion] = -100",
+        f"    {first}    labels[~in_completion] = IGNORE",
+    )
+    file.write_text(source_of(Wrong("", "", "", (inside,))))
+    assert main(["check", str(file), "--function", LABELS]) == 1
+    assert "module_beside is no installed package" in capsys.readouterr().out
 
 
 def test_the_command_takes_the_positions(

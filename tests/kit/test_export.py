@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from helpers.exported_scripts import (
     exported,
+    imported,
     left_out,
     python,
     required_source,
@@ -18,9 +19,11 @@ from helpers.exported_scripts import (
     write_notebook,
 )
 
+from a3lib.__main__ import main
 from a3lib.errors import InputError
 from a3lib.kit import export
 from a3lib.kit.export import ExportError, export_notebook
+from a3lib.kit.source.submission import load_statements, read_submission
 from a3lib.util.files import PROJECT
 
 
@@ -145,10 +148,9 @@ def test_code_that_is_nested_too_deeply(tmp_path: Path) -> None:
 
 def test_command_prints_a_summary(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "beside.py").touch()
     write_notebook(
         tmp_path / "notes" / "A3.ipynb",
-        "!pip install x\nimport beside",
+        "!pip install x\nimport json",
         required_source(("train", "evaluate")) + "\ndef evaluate(model):\n    return device",
         "device = int('1')\nprint('training')\nraise SystemExit(3)",
         "def f(x=device):\n    pass",
@@ -169,7 +171,63 @@ def test_command_prints_a_summary(tmp_path: Path) -> None:
         "problems: 1",
         "  cell 4, line 1: f is under the guard, so an import lacks it: "
         "it needs device when it is defined, not only when it is called",
+        "Not executed, or changed, when the file is loaded:",
+        "  line 33: device = int('1') (the grader supplies device)",
+        "  line 34: print('training') (it runs code, and no function needs it)",
+        "  line 35: raise SystemExit(3) (it runs code, and no function needs it)",
     ]
+
+
+def test_what_a_function_needs_and_a_grader_does_not_execute_is_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside.py").write_text("SCALE = 1")
+    uses = "\ndef evaluate(tokenizer, model, reward_tokenizer, reward_model, batch_size=32):\n"
+    functions = required_source(("evaluate",)) + uses
+    kept = "CONFIG = {}\nCONFIG['scale'] = 1"
+    lost = "CONFIG = {}\nCONFIG['scale'] = open('x').read()"
+    module = "from beside import SCALE"
+    cases = {
+        kept: ("CONFIG['scale']", 0, "problems: none"),
+        lost: ("CONFIG['scale']", 1, "(it calls open; evaluate needs it)"),
+        module: ("SCALE", 1, "%%writefile beside.py; evaluate needs it)"),
+    }
+    for cell, (use, status, text) in cases.items():
+        write_notebook(tmp_path / "A3.ipynb", cell, f"{functions}    return {use}")
+        assert export.main([]) == status
+        out = capsys.readouterr().out
+        assert text in out and ("problems: none" in out) is (status == 0)
+        told = [line for line in out.splitlines() if "needs it" in line]
+        main(["check", "A3.py"])
+        assert set(told) <= set(capsys.readouterr().out.splitlines())
+
+
+def test_state_that_functions_need_is_there_on_import(tmp_path: Path) -> None:
+    report = exported(
+        tmp_path,
+        "import functools\nCONFIG = {}\nCONFIG['size'] = 3\nprint('runs')\nCONFIG['size'] += 1",
+        "def evaluate(size=CONFIG['size']):\n    return size, CONFIG['size']",
+        "def slow(x):\n    return evaluate()\ntrain = functools.lru_cache(slow)",
+        "result = train(1)\nprint(result)",
+    )
+    assert report.problems == () and report.needed == ()
+    assert imported(tmp_path, "A3.train(1), hasattr(A3, 'result')") == "(4, 4) False"
+    assert run_script(tmp_path) == "runs\n(4, 4)\n"
+
+
+def test_a_module_that_the_notebook_writes_is_part_of_the_script(tmp_path: Path) -> None:
+    exported(
+        tmp_path,
+        "%%writefile helper.py\nSCALES = []\nSCALES.append(2)\ndef scaled(x):\n"
+        "    return x * SCALES[0]\nif __name__ == '__main__':\n    print('not run')",
+        "import helper\nfrom helper import scaled as s\nprint(s(2))",
+        "def evaluate():\n    return helper.scaled(3)\nprint(evaluate())",
+    )
+    assert run_script(tmp_path) == "4\n6\n"
+    namespace: dict[str, Any] = {}
+    statements = [kept.text for kept in read_submission(tmp_path / "A3.py").kept]
+    assert load_statements(statements, namespace) == [] and namespace["evaluate"]() == 6
 
 
 def test_command_fails_for_a_script_that_does_not_import(

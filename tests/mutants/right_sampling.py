@@ -103,17 +103,19 @@ def evaluate(tokenizer, model, reward_tokenizer, reward_model, batch_size=32):
     """Running sums over a DataLoader's batches, and more in the dict than asked for."""
     from torch.utils.data import DataLoader
 
-    total, seen, written = 0.0, 0, []
+    total, seen, written, rewards = 0.0, 0, [], torch.zeros(0)
     loop = tqdm(DataLoader(test_texts, batch_size=batch_size, shuffle=False))
     for batch in loop:
         reward, tokens, texts = compute_reward_for_mini_batch(
             batch, tokenizer, model, reward_tokenizer, reward_model
         )
         total += reward.sum()
+        rewards = torch.cat([rewards, reward.float()])
         seen += len(batch)
         written.extend(texts)
         loop.set_postfix(reward=float(total / seen))
-    return {"reward": total / seen, "generations": written, "count": seen, "tokens": tokens}
+    others = {"count": seen, "tokens": tokens}
+    return {"reward": total / seen, "generations": written, "rewards": rewards} | others
 '''
 
 NUMPY = '''
@@ -133,7 +135,7 @@ def evaluate(tokenizer, model, reward_tokenizer, reward_model, batch_size=32):
         scores += reward.tolist()
         written += list(texts)
         position += len(group)
-    return dict(reward=statistics.fmean(scores), generations=tuple(written))
+    return dict(reward=statistics.fmean(scores), generations=tuple(written), rewards=scores)
 '''
 
 RIGHT = (

@@ -176,6 +176,12 @@ PENALTIES = (
         ((PENALTY, PENALTY.replace("* divergence", "* divergence.item()")),),
     ),
     Wrong(
+        "penalty of detached log-probabilities",
+        "train.penalty",
+        "penalty without a gradient",
+        ((DIVERGENCE, DIVERGENCE.replace("log_probs", "log_probs.detach()")),),
+    ),
+    Wrong(
         "policy is its own reference",
         "train.reference",
         "the policy is its own reference",

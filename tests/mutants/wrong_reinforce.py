@@ -246,7 +246,7 @@ TRAINING = (
     Wrong(
         "all reset each step",
         "train.optimizer",
-        "optimizer rebuilt each step",
+        "weights reset in the middle",
         (
             (
                 "        losses.append(loss.item())\n",
@@ -269,7 +269,7 @@ TRAINING = (
     Wrong(
         "no step",
         "train.learns",
-        "nothing is learnt",
+        "no step is taken",
         ((STEP, STEP.replace("        optimizer.step()\n", "")),),
     ),
     Wrong(
@@ -315,4 +315,29 @@ TRAINING = (
     ),
 )
 
-WRONG = LOSSES + RESET_MISTAKES + TRAINING
+WATCHED = (
+    Wrong(
+        "a global model in the loss",
+        "reinforce_loss.values",
+        "another model is used",
+        (
+            (
+                "    log_probs = log_probs_of(model, output_tokens)\n",
+                '    log_probs = log_probs_of(globals()["model"], output_tokens)\n',
+            ),
+        ),
+    ),
+    Wrong(
+        "reviews in capitals",
+        "train.history",
+        "other texts than the reviews",
+        (
+            (
+                "        group = reviews[start : start + batch_size]\n",
+                "        group = [t.upper() for t in reviews[start : start + batch_size]]\n",
+            ),
+        ),
+    ),
+)
+
+WRONG = LOSSES + RESET_MISTAKES + TRAINING + WATCHED

@@ -270,6 +270,21 @@ EVALUATION = (
         (("        generations += texts\n", "        generations.append(texts)\n"),),
     ),
     Wrong(
+        "a dict of rewards by their texts",
+        "evaluate.generations",
+        "equal texts are kept once",
+        (
+            (
+                '        "generations": generations,\n'
+                '        "rewards": torch.cat(rewards).tolist(),\n',
+                '        "generations": [*dict.fromkeys(generations)],\n'
+                '        "rewards": [\n'
+                "            *dict(zip(generations, torch.cat(rewards).tolist())).values()\n"
+                "        ],\n",
+            ),
+        ),
+    ),
+    Wrong(
         "evaluation with gradients on",
         "evaluate.no_gradients",
         "evaluation with gradients on",
@@ -280,4 +295,37 @@ EVALUATION = (
     ),
 )
 
-WRONG = ROLLOUTS + REWARDS + EVALUATION
+WATCHED = (
+    Wrong(
+        "a global model samples",
+        "reward.shapes",
+        "another model samples",
+        (("output_tokens = model.generate(", 'output_tokens = globals()["model"].generate('),),
+    ),
+    Wrong(
+        "a global model is evaluated",
+        "evaluate.generations",
+        "another model is evaluated",
+        (
+            (
+                "            reward, _, texts = compute_reward_for_mini_batch(\n"
+                "                batch, tokenizer, model, reward_tokenizer, reward_model\n",
+                "            reward, _, texts = compute_reward_for_mini_batch(\n"
+                '                batch, tokenizer, globals()["model"], reward_tokenizer, reward_model\n',
+            ),
+        ),
+    ),
+    Wrong(
+        "a slice left in",
+        "evaluate.generations",
+        "reviews left out",
+        (
+            (
+                "range(0, len(test_texts), batch_size)",
+                "range(0, min(len(test_texts), 1000), batch_size)",
+            ),
+        ),
+    ),
+)
+
+WRONG = ROLLOUTS + REWARDS + EVALUATION + WATCHED

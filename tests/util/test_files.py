@@ -88,6 +88,12 @@ def test_whoever_writes_results_leaves_the_old_file_where_the_new_one_fails(
 # folders that are gone at the end, and run.py, whose summary has a door of its own.
 WRITE_OTHERWISE = {
     "kit/grade.py",
+    "kit/grading/pool.py",
+    # Members of a zip, into a folder that goes away; a lock; what the control program tries.
+    "kit/grading/archives.py",
+    "kit/grading/lock.py",
+    "kit/grading/similarity.py",
+    "kit/sandbox/machine.py",
     "kit/sandbox/lockdown.py",
     "kit/sandbox/namespaces.py",
     "kit/script/verify.py",

@@ -36,9 +36,11 @@ REVIEWS = (
 NEUTRAL, POSITIVE, NEGATIVE = 264, 496, 610
 ONLY_NEUTRAL = [[NEUTRAL, 0.0]]
 # A few likely words and a hundred unlikely ones, which a cut such as top-k loses.
-LIKELY = [[264, 0.30], [305, 0.15], [348, 0.08], [287, 0.05], [316, 0.02]]
+SECOND = 305
+LIKELY = [[NEUTRAL, 0.30], [SECOND, 0.15], [348, 0.08], [287, 0.05], [316, 0.02]]
 UNLIKELY = list(range(600, 700))
 WORDS = {"positive": POSITIVE, "negative": NEGATIVE}
+MANY_REVIEWS, MANY_PAIRS = 2090, 290
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,13 @@ def public_checks() -> tuple[Check, ...]:
 
 def reward_checks() -> list[Check]:
     """Return the checks of compute_reward_for_mini_batch."""
-    short = {"texts": [*REVIEWS[:2], "Fine film."], "logits": ONLY_NEUTRAL}
+    # In no order of their lengths, so that sorting shows.
+    short = {"texts": [REVIEWS[0], "Fine film.", REVIEWS[1]], "logits": ONLY_NEUTRAL}
     sampling = {
         "texts": [REVIEWS[0]] * 64,
         "logits": sampling_logits(),
         "likeliest": NEUTRAL,
+        "second": SECOND,
         "unlikely": UNLIKELY,
         "new_tokens": 20,
     }
@@ -138,10 +142,12 @@ def reward_checks() -> list[Check]:
 def evaluate_checks() -> list[Check]:
     """Return the checks of evaluate."""
     inputs = {"texts": [*REVIEWS], "logits": ONLY_NEUTRAL, "batch_size": 2}
-    second = {"rewards": [0.1, 0.2, 0.9, 0.4, 0.8], "stand_in": 1}
+    # Some reviews are equal, as some of IMDB's are.
+    many = {"texts": [*REVIEWS, *REVIEWS[1:3]], "count": 1090, "noise": 45, "many_batch_size": 80}
+    second = {"rewards": [0.1, 0.6, 0.9, 0.65, 0.7], "stand_in": 1}
     titles = {
         "mean": ("the mean is over reviews, not batches", 2),
-        "generations": ("one text a review, in order", 1),
+        "generations": ("one text and one reward a review, in order", 1),
         "no_gradients": ("no gradients are recorded", 1),
     }
     return [
@@ -150,7 +156,7 @@ def evaluate_checks() -> list[Check]:
             function="evaluate",
             title=title,
             probe="evaluate",
-            inputs=inputs,
+            inputs=inputs | many if name == "generations" else inputs,
             points=points,
             second_try=second,
         )
@@ -160,7 +166,7 @@ def evaluate_checks() -> list[Check]:
 
 def reinforce_checks() -> list[Check]:
     """Return the checks of compute_reinforce_loss."""
-    inputs = {"model": 2, "tokens": tokens(3), "reward": [0.9, 0.1, 0.4]}
+    inputs = {"model": 2, "tokens": tokens(3), "reward": [0.9, 0.15, 0.4]}
     five = {"model": 2, "tokens": tokens(5), "reward": [0.9, 0.1, 0.4, 0.3, 0.7]}
     two = {"model": 3, "tokens": tokens(2), "reward": [1.0, 0.0], "lr": 0.001}
     constant = inputs | {"reward_requires_grad": 1}
@@ -186,6 +192,15 @@ def reinforce_checks() -> list[Check]:
             title="the reward is not differentiated",
             inputs=constant,
             points=1,
+            # Or train detaches it, and the loss gets a constant.
+            second_try=WORDS
+            | {
+                "through_train": 1,
+                "stand_ins": "followed",
+                "texts": [*REVIEWS],
+                "noise": 46,
+                "arguments": {"lr": 0.1, "batch_size": 2},
+            },
         ),
         check(
             name="reinforce_loss.unchanged",
@@ -212,17 +227,11 @@ def reinforce_checks() -> list[Check]:
 
 def train_checks() -> list[Check]:
     """Return the checks of reset_model_optimizer, and of train without a penalty."""
-    few = WORDS | {
-        "texts": [*REVIEWS],
-        "rewards": [0.1, 0.2, 0.9, 0.4, 0.8],
-        "arguments": {"lr": 0.1, "batch_size": 2},
-    }
-    many = few | {
-        "texts": [*REVIEWS] * 12,
-        "rewards": [0.5] * 60,
-        "arguments": {"lr": 0.1, "batch_size": 6},
-    }
-    slope, word = {"stand_ins": "slope"}, {"stand_ins": "word"}
+    few = WORDS | {"texts": [*REVIEWS], "noise": 41, "arguments": {"lr": 0.1, "batch_size": 2}}
+    # A slice, or a last step, that was left in from debugging shows only where there is more.
+    many = few | {"count": MANY_REVIEWS, "arguments": {"lr": 0.01, "batch_size": 20}}
+    some = few | {"count": 62, "arguments": {"lr": 0.1, "batch_size": 6}}
+    followed, word = {"stand_ins": "followed"}, {"stand_ins": "word"}
     reset = partial(Check, function="reset_model_optimizer", probe="reset")
     train = partial(Check, function="train", probe="train")
     return [
@@ -240,22 +249,21 @@ def train_checks() -> list[Check]:
         ),
         train(
             name="train.history",
-            title="one epoch from the original weights",
-            inputs=few,
+            title="one epoch of all reviews, from the original weights",
+            inputs=many | followed,
             points=1,
-            second_try=slope,
         ),
         train(
             name="train.learns",
             title="the rewarded word becomes likelier",
-            inputs=many,
+            inputs=some,
             points=1,
             second_try=word,
         ),
         train(
             name="train.optimizer",
             title="one optimizer, one gradient a step",
-            inputs=few | slope,
+            inputs=some | followed | {"another_call": 1},
             points=1,
         ),
         train(
@@ -263,22 +271,26 @@ def train_checks() -> list[Check]:
             title="dropout is off while sampling",
             inputs=few,
             points=1,
-            second_try=slope | {"work_first": 1},
+            second_try=followed | {"work_first": 1},
         ),
     ]
 
 
 def kl_checks() -> list[Check]:
     """Return the checks of compute_kl_divergence, and of train with a penalty."""
-    inputs = {"model": 2, "tokens": tokens(3), "noise": 4}
+    inputs = {"model": 2, "tokens": tokens(3), "noise": 16}
     identity = {"model": 2, "tokens": tokens(2), "other": 6}
     penalty = {
-        "stand_ins": "slope",
-        "arguments": {"lr": 0.1, "batch_size": 2, "alpha": 2.0, "use_kl_divergence": True},
+        "stand_ins": "followed",
+        "another_call": 1,
+        "count": 26,
+        "arguments": {"lr": 0.1, "batch_size": 4, "alpha": 1.6, "use_kl_divergence": True},
     }
     reference = WORDS | {
         "texts": [*REVIEWS],
-        "rewards": [0.1, 0.2, 0.9, 0.4, 0.8],
+        "noise": 42,
+        # A reference that is put to the policy's weights now and then moves late.
+        "count": 25,
         "arguments": {"lr": 0.1, "batch_size": 2, "alpha": 0.01, "use_kl_divergence": True},
     }
     kl = partial(Check, function="compute_kl_divergence", probe="kl_divergence")
@@ -306,7 +318,7 @@ def kl_checks() -> list[Check]:
             title="the original model stays as it is",
             inputs=reference,
             points=2,
-            second_try={"stand_ins": "slope", "work_first": 1},
+            second_try={"stand_ins": "followed", "work_first": 1},
         ),
     ]
 
@@ -326,7 +338,7 @@ def dpo_checks() -> list[Check]:
         "reference_rejected": [-10.0, -10.0],
         "beta": 1.0,
     }
-    with_beta = sums | {"beta": 0.5}
+    with_beta = sums | {"beta": 0.4}
     check = partial(Check, function="compute_DPO_loss", probe="dpo_loss")
     return [
         check(name="dpo_loss.values", title="the loss of known sums", inputs=with_beta, points=4),
@@ -447,19 +459,34 @@ def log_prob_checks() -> list[Check]:
 
 def train_dpo_checks() -> list[Check]:
     """Return the checks of train_DPO."""
-    texts = [("It was", " great" * (n + 1), " bad" * (n + 1)) for n in range(5)]
-    inputs = WORDS | {
+    few: dict[str, Any] = WORDS | {
         "texts": [*REVIEWS[:2]],
-        "pairs": [[prompt, prompt + good, prompt + bad] for prompt, good, bad in texts],
+        "pairs": [5, 3],
+        "noise": 43,
         "arguments": {"beta": 0.5, "lr": 0.05, "batch_size": 2},
     }
-    word, count = {"stand_ins": "word"}, {"stand_ins": "count"}
+    followed = few | {
+        "pairs": [MANY_PAIRS, 107],
+        "arguments": {"beta": 0.5, "lr": 0.05, "batch_size": 30},
+        "stand_ins": "followed",
+    }
+    # Some texts are longer than the model may read.
+    long = few | {"pairs": [23, 3], "long": 60, "arguments": few["arguments"] | {"max_length": 44}}
+    # A loop may have a forward pass of its own, where get_log_probs is not asked.
+    second: dict[str, dict[str, Any]]
+    second = {name: {"stand_ins": "word"} for name in ("start", "learns", "reference")}
+    second |= {name: {"stand_ins": "count"} for name in ("history", "test_loss")}
+    second["reference"] |= {"work_first": 1}
     parts = {
-        "history": ("two epochs from the original weights", inputs, 1),
-        "start": ("the loss begins at ln 2", inputs, 1),
-        "learns": ("the chosen word becomes likelier", inputs, 1),
-        "test_loss": ("the test loss is a mean over pairs", inputs | count, 1),
-        "reference": ("one optimizer, and a reference that stays", inputs, 1),
+        "history": (
+            "two epochs of all pairs, from the original weights",
+            followed,
+            1,
+        ),
+        "start": ("the loss begins at ln 2", few | {"another_call": 1}, 1),
+        "learns": ("the chosen word becomes likelier", few, 1),
+        "test_loss": ("the test loss is a mean over pairs", followed | {"work_first": 1}, 1),
+        "reference": ("one optimizer, a reference that stays, and max_length", long, 1),
     }
     return [
         Check(
@@ -469,7 +496,7 @@ def train_dpo_checks() -> list[Check]:
             probe="train_dpo",
             inputs=part_inputs,
             points=points,
-            second_try=None if "stand_ins" in part_inputs else word,
+            second_try=second[name],
         )
         for name, (title, part_inputs, points) in parts.items()
     ]

@@ -108,6 +108,8 @@ def checkpoint(policy: PreTrainedModel) -> Iterator[str]:
 def interface() -> dict[str, Any]:
     """Return the globals that a student's functions may read, from the tiny world."""
     reward_model, reward_tokenizer = reward_tools()
+    # One program may leave it in training mode, and the next one must not meet that.
+    reward_model.eval()
     return {
         "device": torch.device("cpu"),
         "tokenizer": policy_tokenizer(),

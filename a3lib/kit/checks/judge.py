@@ -14,11 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from a3lib.kit.checks.catalogue import Check
+from a3lib.kit.checks.words import in_words
 
 POSITIONS = ("20", "29", "either")
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
+# What of that float32 needs.
+ROUNDING = 0.03
+MOST_NUMBERS = 100_000
 # A gradient counts as parallel to the right one from this cosine on.
 PARALLEL = 0.999
+EXPECTED, NOT_SHOWN = ": expected", "is not what it should be; `a3lib check` shows numbers"
+SHAPE = f"{EXPECTED} shape "
+# Answers that are a function's own results, so that their shape is what it returned.
+SHAPED = tuple(map(in_words, ("reward", "tokens", "loss", "kl", "log_probs", "labels")))
 # No probe's answer has more dimensions.
 DEEPEST = 4
 FILES = ("expected.json", "answers/hidden.json")
@@ -30,11 +38,14 @@ KINDS = {
     "died": "its process ended before it answered",
     "unreadable": "it answered with something else than numbers",
 }
+# How the error of a probe begins that got a result of another form.
+WRONG_RESULT = "WrongResult: "
 # What an error's text says about the mistake that caused it.
 ERRORS = {
     "does not require grad": (
         "no gradient",
-        "the loss does not depend on the policy's weights: look for no_grad, detach or .item().",
+        "the loss does not depend on weights that are trained: look for no_grad, detach, .item() "
+        "or frozen weights.",
     ),
     "leaf Variable that requires grad is being used in an in-place": (
         "rewards changed in place",
@@ -43,6 +54,10 @@ ERRORS = {
     "Expected all tensors to be on the same device": (
         "a device of its own",
         "the checks run on the CPU: use the global device, or that of the model or tensor given.",
+    ),
+    "grad can be implicitly created only for scalar outputs": (
+        "the loss is not one number",
+        "backward needs a scalar: take the mean over the batch.",
     ),
     "modified by an inplace operation": (
         "changed in place",
@@ -72,17 +87,34 @@ def judge(check: Check, answers: dict[str, Any], positions: str = "either") -> V
     differences = [difference(right_for(expected, setting), answers) for setting in settings]
     if any(text is None for text in differences):
         return Verdict(check, True)
-    mistake = next(
-        (f"{m['name']}: {m['hint']}" for m in expected["mistakes"] if fits(m["when"], answers)), ""
-    )
+    # A reply of millions of numbers is none that a known mistake gives.
+    few = sum(map(size_of, answers.values())) <= MOST_NUMBERS
+    mistake = named_mistake(expected["mistakes"], answers) if few else ""
     message = str(differences[0])
+    if not mistake and SHAPE in message and message.startswith(SHAPED):
+        mistake = f"wrong shape: {message.partition(SHAPE)[2].replace(', got', ' is needed, not')}."
     if check.graded:  # Seen numbers could be hard-coded the next time.
-        message = f"{message.partition(':')[0]}: not what it should be; `a3lib check` shows numbers"
+        message = f"{message.partition(EXPECTED)[0]} {NOT_SHOWN}"
     return Verdict(check, False, message, mistake)
+
+
+def named_mistake(mistakes: list[dict[str, Any]], answers: dict[str, Any]) -> str:
+    """Return the name and the hint of the first mistake that gives such answers, or "".
+
+    Two mistakes can give nearly the same number, so one that gives it exactly comes first.
+    """
+    for share in (ROUNDING, 1.0):
+        for one in mistakes:
+            if fits(one["when"], answers, share):
+                return f"{one['name']}: {one['hint']}"
+    return ""
 
 
 def not_judged(check: Check, kind: str, text: str) -> Verdict:
     """Return the verdict on a check that got no answer: see `KINDS`."""
+    if kind == "raised" and text.startswith(WRONG_RESULT):
+        text = text.removeprefix(WRONG_RESULT)
+        return Verdict(check, False, text, f"returned values: {text}.", kind)
     message = KINDS[kind].format(text=text)
     named = (f"{name}: {hint}" for part, (name, hint) in ERRORS.items() if part in text)
     return Verdict(check, False, message, next(named, ""), kind)
@@ -118,35 +150,39 @@ def right_for(expected: dict[str, Any], positions: str) -> dict[str, Any]:
     return expected["right"] | expected.get("positions", {}).get(positions, {})
 
 
-def fits(when: dict[str, Any], answers: dict[str, Any]) -> bool:
+def fits(when: dict[str, Any], answers: dict[str, Any], share: float = 1.0) -> bool:
     """Say whether answers are those of a mistake: every condition is met."""
-    return difference(when, answers) is None
+    return difference(when, answers, share) is None
 
 
-def difference(right: dict[str, Any], answers: dict[str, Any]) -> str | None:
-    """Return the first difference in words, or None where there is none."""
+def difference(right: dict[str, Any], answers: dict[str, Any], share: float = 1.0) -> str | None:
+    """Return the first difference in words, or None where there is none; see `close`."""
     for key, wanted in right.items():
         if key not in answers:
-            return f"{key}: nothing was answered"
-        text = compare(key, wanted, answers[key], answers)
+            return f"{in_words(key)}{EXPECTED} something, got nothing"
+        text = compare(key, wanted, answers[key], answers, share)
         if text is not None:
             return text
     return None
 
 
-def compare(key: str, wanted: Any, got: Any, answers: dict[str, Any]) -> str | None:
+def compare(
+    key: str, wanted: Any, got: Any, answers: dict[str, Any], share: float = 1.0
+) -> str | None:
     """Compare one answer with a number, a nested list or a condition."""
     if not is_numeric(got):
-        return f"{key}: expected numbers"
+        return f"{in_words(key)}{EXPECTED} numbers"
     if isinstance(wanted, dict):
         return meets(key, wanted, got, answers)
     if shape_of(wanted) != shape_of(got):
-        return f"{key}: expected shape {shown_shape(wanted)}, got {shown_shape(got)}"
+        shapes = f"shape {shown_shape(wanted)}, got {shown_shape(got)}"
+        return f"{in_words(key)}{EXPECTED} {shapes}"
     if len(flat(wanted)) != len(flat(got)):
-        return f"{key}: expected {len(flat(wanted))} numbers, got {len(flat(got))}"
+        return f"{in_words(key)}{EXPECTED} {len(flat(wanted))} numbers, got {len(flat(got))}"
     for index, (a, b) in enumerate(zip(flat(wanted), flat(got), strict=True)):
-        if not close(a, b):
-            return f"{key}{shown_index(index, shape_of(wanted))}: expected {a:.6g}, got {b:.6g}"
+        if not close(a, b, share):
+            place = shown_index(index, shape_of(wanted))
+            return f"{in_words(key)}{place and f' at {place}'}{EXPECTED} {a:.6g}, got {b:.6g}"
     return None
 
 
@@ -155,21 +191,49 @@ def meets(key: str, wanted: dict[str, Any], got: Any, answers: dict[str, Any]) -
     values = [*flat(got)]
     if wanted.get("finite") is False:
         unlike = not any(math.isfinite(value) for value in values)
-        return None if unlike else f"{key}: expected no finite number, got {values[0]:.6g}"
+        return None if unlike else f"{in_words(key)}{EXPECTED} no finite number"
     if "parallel_to" in wanted:
         cosine = cosine_of(wanted["parallel_to"], values)
         good = cosine >= PARALLEL
-        return None if good else f"{key}: its cosine with the right gradient is {cosine:.3f}, not 1"
+        text = f"{in_words(key)}{EXPECTED} the direction of the right one, got a cosine of "
+        return None if good else f"{text}{cosine:.3f}"
+    if "some_of" in wanted:
+        return None if is_in_some(wanted, values) else f"{in_words(key)}{EXPECTED} other numbers"
+    if "reordered" in wanted:
+        if shape_of(wanted["reordered"]) != shape_of(got):
+            return f"{in_words(key)}{EXPECTED} another shape"
+        ordered = compare(key, sorted(flat(wanted["reordered"])), sorted(values), answers)
+        same = compare(key, wanted["reordered"], got, answers) is None
+        return f"{in_words(key)}{EXPECTED} another order" if same else ordered
     if "other_than" in wanted:
         changed = compare(key, wanted["other_than"], got, answers) is not None
-        return None if changed else f"{key}: expected other numbers"
+        return None if changed else f"{in_words(key)}{EXPECTED} other numbers"
     if "same_as" in wanted:
         return compare(key, answers.get(wanted["same_as"], math.nan), got, answers)
     low, high = wanted.get("from", -math.inf), wanted.get("to", math.inf)
     if len(values) == 1 and low <= values[0] <= high:
         return None
     got_text = f"{values[0]:.6g}" if len(values) == 1 else f"{len(values)} numbers"
-    return f"{key}: expected a number from {low:.6g} to {high:.6g}, got {got_text}"
+    return f"{in_words(key)}{EXPECTED} {limits(low, high)}, got {got_text}"
+
+
+def is_in_some(wanted: dict[str, Any], values: list[float]) -> bool:
+    """Say whether some of the places in `some_of` hold the number `equal`, or not `unlike`."""
+    picked = [values[place] for place in wanted["some_of"] if place < len(values)]
+    if "equal" in wanted:
+        return any(value == wanted["equal"] for value in picked)
+    return any(value != wanted["unlike"] for value in picked)
+
+
+def limits(low: float, high: float) -> str:
+    """Return in words between which numbers one should be."""
+    if low == -high:
+        return "0"
+    if math.isinf(high):
+        return f"{low:.6g} or more"
+    if math.isinf(low):
+        return f"{high:.6g} or less"
+    return f"about {(low + high) / 2:.4g}"
 
 
 def cosine_of(a: list[float], b: list[float]) -> float:
@@ -180,9 +244,9 @@ def cosine_of(a: list[float], b: list[float]) -> float:
     return math.fsum(x * y for x, y in zip(a, b, strict=True)) / norms if norms > 1e-12 else 0.0
 
 
-def close(wanted: float, got: float) -> bool:
-    """Say whether a number is what was expected, up to rounding."""
-    return abs(got - wanted) <= ABSOLUTE + RELATIVE * abs(wanted)
+def close(wanted: float, got: float, share: float = 1.0) -> bool:
+    """Say whether a number is what was expected, up to a share of what is allowed."""
+    return abs(got - wanted) <= share * (ABSOLUTE + RELATIVE * abs(wanted))
 
 
 def shape_of(values: Any) -> tuple[int, ...]:
@@ -195,6 +259,13 @@ def is_numeric(values: Any, depth: int = DEEPEST) -> bool:
     if isinstance(values, list):
         return depth > 0 and all(is_numeric(value, depth - 1) for value in values)
     return isinstance(values, (int, float)) and not isinstance(values, bool)
+
+
+def size_of(values: Any, depth: int = DEEPEST) -> int:
+    """Return how many numbers nested lists hold; what is nested deeper counts as one."""
+    if isinstance(values, list) and depth > 0:
+        return sum(size_of(value, depth - 1) for value in values)
+    return 1
 
 
 def flat(values: Any) -> list[float]:

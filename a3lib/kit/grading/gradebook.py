@@ -7,23 +7,29 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 import matplotlib.pyplot as plt
 
+from a3lib.kit.grading.discovery import NOTHING_HERE
 from a3lib.kit.grading.histogram import SCORE_BIN, score_histogram
+from a3lib.kit.grading.metadata import HandIn
 from a3lib.kit.grading.results import EXERCISES, plain
+from a3lib.kit.grading.walk import is_expected
 from a3lib.plots import save_figure
 from a3lib.util.files import write_at_once
 from a3lib.util.numbers import trimmed
 
 GRADED, NOT_FINISHED, UNREADABLE = "graded", "not finished", "cannot be read"
 ROWS_SHOWN = 15
+LONGEST_PATH = 2000  # characters
+LONGEST_CELL = 32_000  # characters; spreadsheets take 32,767
 # A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@")
 # What would be markup in Markdown, or HTML in it.
@@ -32,11 +38,14 @@ MARKUP = re.compile(r"([\\`*\[\]<>|~#&])")
 
 @dataclass(frozen=True)
 class Row:
-    """One submission in the grade book."""
+    """One submission in the grade book; `by_hand` are the points that a person gave."""
 
     name: str
     file: str
     results: dict[str, Any]
+    hand_in: HandIn = field(default_factory=HandIn)
+    by_hand: Mapping[str, float] = field(default_factory=dict)
+    comment: str = ""
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -55,11 +64,18 @@ class Row:
         """The points of exercises 1 to 4."""
         return float(self.results.get("score", 0))
 
+    @property
+    def total(self) -> float:
+        """The points of the checks and those that a person gave."""
+        return round(self.score + sum(self.by_hand.values()), 4)
+
 
 def safe_cell(text: str) -> str:
     """Return a text, on one line, that a spreadsheet shows and does not compute."""
-    line = plain(text)
-    return f"'{line}" if line.startswith(FORMULA_STARTS) else line
+    # Where a country divides cells by semicolons, a text with one is two cells.
+    line = re.sub(r"([;|])(\s*)(?=[=+\-@])", r"\1\2'", plain(text, LONGEST_CELL))
+    # Some spreadsheets take wide forms of these signs, too.
+    return f"'{line}" if unicodedata.normalize("NFKC", line[:1]) in FORMULA_STARTS else line
 
 
 def markdown(text: str) -> str:
@@ -67,34 +83,46 @@ def markdown(text: str) -> str:
     return MARKUP.sub(r"\\\1", text)
 
 
-def grades_csv(rows: Sequence[Row]) -> str:
-    """Return the grades as CSV: name, score, points of each exercise, status, what hung, file."""
+def grades_csv(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
+    """Return the grades as CSV; `columns` are those of by_hand.csv, empty where not marked."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     exercises = [f"exercise {exercise}" for exercise in EXERCISES]
-    writer.writerow(["name", "score", *exercises, "status", "stopped", "file"])
+    marked = [safe_cell(column) for column in columns]
+    first, last = ["status", "stopped", "file"], ["total", "students", "handed in"]
+    writer.writerow(["name", "score", *exercises, *first, *marked, *last])
     for row in rows:
         points = row.extra.get("exercises", {})
+        people = [" ".join(filter(None, (one.name, one.email))) for one in row.hand_in.people]
+        # What is known so far of a grading that was broken off is no grade.
+        numbers = [row.score, *(points.get(str(exercise), 0) for exercise in EXERCISES)]
         writer.writerow(
             [
                 safe_cell(row.name),
-                trimmed(row.score),
-                *(trimmed(points.get(str(exercise), 0)) for exercise in EXERCISES),
+                *(("" if row.status == NOT_FINISHED else trimmed(number)) for number in numbers),
                 row.status,
                 safe_cell(" ".join(row.extra.get("stopped", []))),
                 safe_cell(row.file),
+                *(trimmed(row.by_hand[c]) if c in row.by_hand else "" for c in columns),
+                "" if row.status == NOT_FINISHED else trimmed(row.total),
+                safe_cell(", ".join(people)),
+                safe_cell(row.hand_in.time),
             ]
         )
     return table.getvalue()
 
 
 def summarise(
-    rows: Sequence[Row], passed_over: Sequence[tuple[str, str]], failures: Sequence[str]
+    rows: Sequence[Row],
+    passed_over: Sequence[tuple[str, str]],
+    failures: Sequence[str],
+    notes: Sequence[str] = (),
+    similarity: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the summary of a folder's gradings as plain data.
 
     `passed_over` are files that are not submissions, each with the reason; `failures` are errors of
-    the grader itself.
+    the grader itself, `notes` what staff should look at, `similarity` what a checker found.
     """
     graded = [row for row in rows if row.status == GRADED]
     tests = [test for row in graded for test in row.results["tests"]]
@@ -129,11 +157,21 @@ def summarise(
         "stopped": {row.name: row.extra["stopped"] for row in graded if row.extra["stopped"]},
         "unreadable": {r.name: r.extra["unreadable"] for r in rows if r.status == UNREADABLE},
         "not_finished": [row.name for row in rows if row.status == NOT_FINISHED],
-        "passed_over": {plain(path): reason for path, reason in passed_over},
+        "passed_over": {
+            plain(path, LONGEST_PATH): plain(reason)
+            for path, reason in sorted(passed_over, key=lambda item: urgency(item[1]))
+        },
         "failures": list(failures),
+        "notes": list(notes),
+        "similarity": list(similarity),
         "protections": in_any(graded, "protections"),
         "missing_protections": in_any(graded, "missing"),
     }
+
+
+def urgency(reason: str) -> int:
+    """Return the place of a reason in a list: first students without a submission."""
+    return 0 if reason == NOTHING_HERE else 2 if is_expected(reason) else 1
 
 
 def in_any(rows: Sequence[Row], key: str) -> list[str]:
@@ -203,9 +241,11 @@ def summary_markdown(summary: dict[str, Any], maximum: float) -> str:
     )
     lines += bullets("Not finished; the same command continues", summary["not_finished"])
     lines += bullets(
-        "Files that are not submissions",
+        "Files and folders that are not graded",
         [f"{path}: {reason}" for path, reason in summary["passed_over"].items()],
     )
+    lines += bullets("To look at", summary["notes"])
+    lines += bullets("Similar submissions", summary["similarity"])
     lines += bullets("Failures of the grader itself", summary["failures"])
     lines += bullets("Protections in place", summary["protections"])
     lines += bullets("Protections that this platform lacks", summary["missing_protections"])
@@ -213,10 +253,14 @@ def summary_markdown(summary: dict[str, Any], maximum: float) -> str:
 
 
 def write_gradebook(
-    rows: Sequence[Row], summary: dict[str, Any], maximum: float, out: Path
+    rows: Sequence[Row],
+    summary: dict[str, Any],
+    maximum: float,
+    out: Path,
+    columns: Sequence[str] = (),
 ) -> None:
     """Write grades.csv, summary.md, summary.json and the histogram's figure into a folder."""
-    write_at_once(out / "grades.csv", grades_csv(rows))
+    write_at_once(out / "grades.csv", grades_csv(rows, columns))
     write_at_once(out / "summary.json", json.dumps(summary, indent=2) + "\n")
     write_at_once(out / "summary.md", summary_markdown(summary, maximum))
     figure = score_histogram(summary["scores"], maximum)

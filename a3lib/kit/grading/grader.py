@@ -7,7 +7,8 @@ should be is known here only.
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,16 @@ from a3lib.kit.grading.results import (
     Grading,
     Outcome,
     plain,
+    shown_check,
 )
-from a3lib.kit.sandbox.worker import Child, Reply, Worker
+from a3lib.kit.sandbox.installation import missing_files
+from a3lib.kit.sandbox.machine import (
+    PAUSES,
+    MachineFailure,
+    looks_like_shortage,
+    shortage_of_threads,
+)
+from a3lib.kit.sandbox.worker import Child, Limits, Reply, Worker
 from a3lib.kit.source.submission import Submission, SubmissionError, read_submission
 from a3lib.util.text import described
 
@@ -69,12 +78,74 @@ def try_again(
     check = outcome.verdict.check
     assert check.second_try is not None
     helped = replace(check, inputs=check.inputs | check.second_try)
-    with worker.child(texts_of(submission)) as child:
-        reply = child.ask(helped.probe, helped.inputs)
-    ends = (*outcome.ends, *ends_of(reply))
-    if not verdict_of(helped, reply, settings.positions).passed:
+    afresh = partial(ask_afresh, helped, submission, worker, settings)
+    asked = settled(afresh(), afresh, worker)
+    ends = (*outcome.ends, *ends_of(asked.reply))
+    if not asked.verdict.passed:
         return replace(outcome, ends=ends)
     return Outcome(Verdict(check, passed=True), SECOND_TRY_REMARK, ends)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A reply and the verdict on it, with what went wrong when the child loaded the file."""
+
+    reply: Reply
+    verdict: Verdict
+    load_errors: list[str]
+
+
+def ask(check: Check, child: Child, settings: Settings) -> Asked:
+    """Ask a child one check."""
+    reply = child.ask(check.probe, check.inputs)
+    return Asked(reply, verdict_of(check, reply, settings.positions), child.load_errors)
+
+
+def ask_afresh(check: Check, submission: Submission, worker: Worker, settings: Settings) -> Asked:
+    """Ask a new child one check."""
+    with worker.child(texts_of(submission)) as child:
+        return ask(check, child, settings)
+
+
+def settled(asked: Asked, again: Callable[[], Asked], worker: Worker) -> Asked:
+    """Return what is the submission's own doing: `asked`, or where the machine spoiled it `again`.
+
+    A new child's reply counts where trusted code can have all that is promised at the same time.
+    Raises MachineFailure where that never is so.
+    """
+    if not is_doubtful(asked):
+        return asked
+    trouble = ""
+    for pause in PAUSES:
+        time.sleep(pause)
+        trouble = worker.trouble() or missing_files(texts_about(asked))
+        if trouble:
+            continue
+        asked = again()
+        if asked.reply.from_outside:
+            trouble = f"a process was killed from outside ({asked.reply.text})"
+            continue
+        # The same again, with the machine in order before and after, is its own doing.
+        trouble = worker.trouble() if is_doubtful(asked) else ""
+        if not trouble:
+            return asked
+    raise MachineFailure(trouble)
+
+
+def is_doubtful(asked: Asked) -> bool:
+    """Say whether a check may have failed because the machine was short of something."""
+    if asked.verdict.passed:
+        return False
+    texts = texts_about(asked)
+    if asked.reply.from_outside or any(map(looks_like_shortage, texts)):
+        return True
+    # Student code can hide an error from us, and even from itself.
+    return bool(shortage_of_threads(Limits.processes) or missing_files(texts))
+
+
+def texts_about(asked: Asked) -> list[str]:
+    """Return all errors, in words, that a failed check may come from."""
+    return [asked.reply.text, *asked.load_errors]
 
 
 def texts_of(submission: Submission) -> list[str]:
@@ -115,15 +186,17 @@ def ask_in_turn(
     """Ask one child the waiting checks until none is left, or it ends or sends nonsense."""
     while waiting:
         check = waiting.popleft()
-        reply = child.ask(check.probe, check.inputs)
-        verdict = verdict_of(check, reply, settings.positions)
+        first = ask(check, child, settings)
+        asked = settled(first, partial(ask_afresh, check, submission, worker, settings), worker)
+        reply, child.load_errors = asked.reply, asked.load_errors
         # A reply that ended a child says what took too long: the call, or loading the file.
         remark = plain(reply.text) if reply.kind in ENDS else ""
-        outcome = Outcome(verdict, remark, ends_of(reply))
+        outcome = Outcome(asked.verdict, remark, ends_of(reply))
         if can_try_again(outcome, reply, submission):
             outcome = try_again(outcome, submission, worker, settings)
         yield outcome
-        if reply.kind in (*ENDS, "unreadable"):
+        # What spoiled a reply may have spoiled the child that gave it.
+        if asked is not first or reply.kind in (*ENDS, "unreadable"):
             return
 
 
@@ -132,7 +205,7 @@ def not_run_reason(ended: Sequence[Outcome]) -> str:
     parts = []
     for outcome in ended:
         check = outcome.verdict.check
-        where = "a check that is not shown" if check.hidden else f"the check {check.name}"
+        where = shown_check(check, hide=True)
         parts += [f"{check.function} {ENDS[end]} in {where}" for end in outcome.ends]
     exercise = ended[0].verdict.check.exercise
     return f"Not run: in exercise {exercise}, {', and '.join(dict.fromkeys(parts))}."
@@ -149,7 +222,8 @@ def grade_submission(
 ) -> Grading:
     """Grade a submission; `keep` is called with the grading so far after each check.
 
-    A file that cannot be read gets a finished grading with the reason and no points.
+    A file that cannot be read gets a finished grading with the reason and no points. Raises
+    MachineFailure where the machine fails; what was kept is not finished then.
     """
     started = time.perf_counter()
     grading = Grading(

@@ -11,9 +11,11 @@ import os
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from a3lib.errors import InputError
+from a3lib.kit.grading.archives import Room
 from a3lib.kit.grading.discovery import the_submission
 from a3lib.kit.grading.fingerprint import Settings, file_fingerprint, fingerprint
 from a3lib.kit.grading.grader import all_checks, grade_submission
@@ -22,8 +24,11 @@ from a3lib.kit.grading.results import (
     RESULTS_FILE,
     Grading,
     results_of,
+    section,
     write_results,
 )
+from a3lib.kit.grading.rubric import RUBRIC_FILE, applied, read_rubric, rescored
+from a3lib.kit.sandbox.machine import MachineFailure
 from a3lib.kit.sandbox.worker import Limits, Worker
 from a3lib.util.files import PROJECT, write_at_once, zipped
 
@@ -31,6 +36,7 @@ ROOT_VARIABLE, DEFAULT_ROOT = "AUTOGRADER_ROOT", "/autograder"
 SCRIPTS = ("setup.sh", "run_autograder")
 # Gradescope gives ten minutes; four exercises that hang twice each must fit in.
 AUTOGRADER_SECONDS = 40.0
+NO_FAULT = "This is not the submission's fault; submit again, or tell the course staff."
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 NOT_FOR_GRADING = ("pytest", "pytest-xdist", "hypothesis", "nbclient", "nbconvert")
 
@@ -95,13 +101,16 @@ exit 0
 """
 
 
-def write_autograder(file: Path, positions: str, seconds: float) -> str:
+def write_autograder(file: Path, positions: str, seconds: float, rubric: Path | None = None) -> str:
     """Write Gradescope's autograder zip, with these settings in it, and say what it holds.
 
-    Raises InputError where this copy of the project lacks what the zip needs, or the file cannot be
-    written.
+    Raises InputError where this copy of the project lacks what the zip needs, the rubric is wrong,
+    or the file cannot be written.
     """
     contents = autograder_contents(PROJECT, positions, seconds)
+    if rubric is not None:
+        read_rubric(rubric, all_checks())
+        contents[RUBRIC_FILE] = rubric.read_bytes()
     write_at_once(file, zipped(contents, SCRIPTS), "give another file")
     size = file.stat().st_size / 1e6
     return (
@@ -157,30 +166,39 @@ def nothing_graded(reason: str, finished: bool = True) -> dict[str, Any]:
 
 def fallback() -> str:
     """Return the results.json that is in place until the grader has written its own."""
-    reason = "The grader did not start. This is not the submission's fault; tell the course staff."
+    reason = f"The grader did not start. {NO_FAULT}"
     return json.dumps(nothing_graded(reason, finished=False))
 
 
-def grade_in(root: Path, settings: Settings) -> None:
+def grade_in(root: Path, settings: Settings, rubric: Path | None = None) -> None:
     """Grade the submission in Gradescope's folders and write results/results.json."""
-    results = root / "results" / RESULTS_FILE
-    try:
-        file = the_submission(root / "submission")
-    except InputError as error:
-        write_results(results, nothing_graded(str(error)))
-        return
+    with TemporaryDirectory() as folder:
+        try:
+            file, left = the_submission(root / "submission", Room(Path(folder)))
+        except InputError as error:
+            write_results(root / "results" / RESULTS_FILE, nothing_graded(str(error)))
+            return
+        said = [f"{file.name} is graded.", *(f"{name}: {reason}" for name, reason in left)]
+        grade_file(file, root, settings, rubric, "\n".join(section("Which file", said)))
+
+
+def grade_file(file: Path, root: Path, settings: Settings, rubric: Path | None, which: str) -> None:
+    """Grade a file, with a line in front of what a student reads: which file it was."""
     checks = all_checks()
+    points = applied(read_rubric(rubric, checks), checks)
+
+    def keep(grading: Grading) -> None:
+        results = rescored(results_of(grading), points)
+        results["output"] = f"{which}\n{results['output']}"
+        write_results(root / "results" / RESULTS_FILE, results)
+
     identity = file_fingerprint(file) | fingerprint(checks, settings)
-    with Worker(limits=Limits(seconds=settings.seconds)) as worker, Reader() as reader:
-        grade_submission(
-            file,
-            worker,
-            checks,
-            settings,
-            identity,
-            keep=lambda grading: write_results(results, results_of(grading)),
-            read=reader.read,
-        )
+    try:
+        with Worker(limits=Limits(seconds=settings.seconds)) as worker, Reader() as reader:
+            grade_submission(file, worker, checks, settings, identity, keep, reader.read)
+    except MachineFailure as failure:
+        reason = f"The machine could not grade this file ({failure}). {NO_FAULT}"
+        write_results(root / "results" / RESULTS_FILE, nothing_graded(reason, finished=False))
 
 
 def main() -> int:
@@ -190,7 +208,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=AUTOGRADER_SECONDS)
     arguments = parser.parse_args()
     root = Path(os.environ.get(ROOT_VARIABLE, DEFAULT_ROOT))
-    grade_in(root, Settings(arguments.positions, arguments.seconds))
+    rubric = PROJECT / RUBRIC_FILE
+    settings = Settings(arguments.positions, arguments.seconds)
+    grade_in(root, settings, rubric if rubric.is_file() else None)
     return 0
 
 

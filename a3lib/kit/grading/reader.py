@@ -11,10 +11,13 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from a3lib.kit.sandbox.machine import MachineFailure
 from a3lib.kit.source.submission import Submission, SubmissionError, read_submission
+from a3lib.util.files import LIBRARY
 
 SECONDS = 60.0
 MEMORY = 3 * 2**30
+READABLE = LIBRARY / "errors.py"
 
 
 class Reader:
@@ -23,6 +26,7 @@ class Reader:
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self.seconds, self.memory = seconds, memory
         self._process: BaseProcess | None = None
+        self._status: int | None = None
         self._connection: Connection
 
     def __enter__(self) -> "Reader":
@@ -34,23 +38,36 @@ class Reader:
     def read(self, file: Path) -> Submission:
         """Return what is kept of a submission.
 
-        Raises SubmissionError where it cannot be read, or not within the limits.
+        Raises SubmissionError where it cannot be read, or not within the limits, and MachineFailure
+        where no file can be, or the process was killed from outside.
         """
-        if self._process is None:
-            self._start()
-        try:
-            self._connection.send(file)
-            if not self._connection.poll(self.seconds):
-                raise TimeoutError
-            reply = self._connection.recv()
-        except (OSError, EOFError) as error:
-            self._end()
-            slow = isinstance(error, TimeoutError)
-            what = f"within {self.seconds:g} seconds" if slow else "without a crash"
-            raise SubmissionError(f"{file.name!r} cannot be read {what}: simplify it.") from error
+        reply = self._ask(file)
+        if reply is None:
+            # Does it crash on a file that can be read? Then it is not the submission's doing.
+            if not isinstance(self._ask(READABLE), Submission):
+                raise MachineFailure("there is no room for a process that reads files")
+            reply = self._ask(file)
         if isinstance(reply, Submission):
             return reply
-        raise SubmissionError(reply)
+        if reply is None and self._status == -signal.SIGKILL:
+            raise MachineFailure("the process that reads files was killed from outside")
+        crash = f"{file.name!r} cannot be read without a crash: simplify it."
+        raise SubmissionError(reply or crash)
+
+    def _ask(self, file: Path) -> Submission | str | None:
+        """Return what is kept of a submission, or why it cannot be read; None after a crash."""
+        try:
+            if self._process is None:
+                self._start()
+            self._connection.send(file)
+            if self._connection.poll(self.seconds):
+                reply: Submission | str = self._connection.recv()
+                return reply
+        except (OSError, EOFError):
+            self._end()
+            return None
+        self._end()
+        return f"{file.name!r} cannot be read within {self.seconds:g} seconds: simplify it."
 
     def _start(self) -> None:
         """Start a process that answers one file after another."""
@@ -67,6 +84,7 @@ class Reader:
             self._connection.close()
             self._process.kill()
             self._process.join()
+            self._status = self._process.exitcode
             self._process = None
 
 

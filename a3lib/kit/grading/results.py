@@ -6,13 +6,14 @@ Texts in it may come from a submission, so they are cleaned first: one line, pri
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from a3lib.kit.checks.catalogue import POINTS, Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.source.cells import LeftOut
+from a3lib.kit.source.told import NEEDED, OTHERS, is_needed, line_about
 from a3lib.util.files import write_at_once
 from a3lib.util.numbers import trimmed
 from a3lib.util.text import LONGEST_TEXT, printable
@@ -23,6 +24,7 @@ RESULTS_FILE = "results.json"
 # How a child can end before it answers, and what that means.
 ENDS = {"timeout": "hung until its time was over", "died": "ended its process"}
 LINES_SHOWN = 30
+NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class Grading:
 def plain(text: str, limit: int = LONGEST_TEXT) -> str:
     """Return a text as one printable line of at most `limit` characters that holds no tag."""
     return printable(text, limit, tags=False)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"{', '.join(map(plain, names[:NAMES_SHOWN]))}{more}"
 
 
 def points_of(outcomes: Sequence[Outcome]) -> float:
@@ -124,17 +132,21 @@ def tests_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 def stops(outcome: Outcome, hide: bool) -> list[str]:
     """Return a line for each child that hung or died; `hide` leaves out a hidden check's name."""
     check = outcome.verdict.check
-    where = "a check that is not shown" if check.hidden and hide else f"the check {check.name}"
+    where = shown_check(check, hide)
     return [
         f"Exercise {check.exercise}: {check.function} {ENDS[end]} in {where}."
         for end in outcome.ends
     ]
 
 
+def shown_check(check: Check, hide: bool) -> str:
+    """Return what a person calls a check: its title, which `hide` leaves out of a hidden one."""
+    return "a check that is not shown" if check.hidden and hide else f"the check “{check.title}”"
+
+
 def left_out_line(item: LeftOut) -> str:
-    """Return where a line that is not executed stands, the line, and why it is left out."""
-    cell = f"cell {item.cell}, " if item.cell else ""
-    return f"{cell}line {item.line}: {plain(item.text, 120)} ({plain(item.why)})"
+    """Return what is said of a line that is not executed, as one that holds no tag."""
+    return line_about(replace(item, text=plain(item.text, 120), why=plain(item.why)))
 
 
 def output_lines(grading: Grading) -> Iterator[str]:
@@ -158,9 +170,9 @@ def output_lines(grading: Grading) -> Iterator[str]:
     # Said once for an exercise: a second try that hung as well is no news.
     yield from dict.fromkeys(line for o in grading.outcomes for line in stops(o, hide=True))
     yield from section("Raised an error while the file was loaded", grading.load_errors)
-    yield from section(
-        "Not executed, or changed, when the file was loaded", map(left_out_line, grading.left_out)
-    )
+    for title, needed in ((NEEDED, True), (OTHERS, False)):
+        items = [item for item in grading.left_out if is_needed(item) is needed]
+        yield from section(title, map(left_out_line, items))
 
 
 def section(title: str, texts: Sequence[str] | Iterator[str]) -> Iterator[str]:
@@ -182,9 +194,30 @@ def read_results(file: Path) -> dict[str, Any]:
     """Return what a results.json says, or an empty dict where it is missing or damaged."""
     try:
         results = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return results if isinstance(results, dict) else {}
+
+
+def is_whole(results: Any) -> bool:
+    """Say whether a results.json has all that is read from it."""
+    try:
+        extra = results["extra_data"]
+        for test in results["tests"]:
+            read = [test[k] for k in ("name", "number", "status", "output", "visibility")]
+            told = [test["extra_data"][k] for k in ("check", "kind", "mistake")]
+            if not all(isinstance(text, str) for text in (*read, *told)):
+                return False
+            float(test["score"]), float(test["max_score"])
+        lists = [extra[k] for k in ("stopped", "left_out", "load_errors", "protections", "missing")]
+        float(results["score"])
+        return (
+            isinstance(results["output"], str)
+            and isinstance(extra["exercises"], dict)
+            and all(isinstance(one, str) for texts in lists for one in texts)
+        )
+    except (TypeError, KeyError, ValueError):
+        return False
 
 
 def is_finished(results: dict[str, Any], identity: dict[str, Any]) -> bool:

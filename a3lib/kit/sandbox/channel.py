@@ -6,6 +6,8 @@ can carry code. Whatever else a child sends is an `UnreadableReply`; the reader'
 by the length that it accepts and by the number of lists in it.
 """
 
+import hashlib
+import hmac
 import json
 import struct
 from typing import Any
@@ -15,6 +17,7 @@ from a3lib.util.text import printable
 HEADER = struct.Struct(">IBI")
 KINDS = ("ready", "loaded", "answers", "missing", "raised", "unreadable")
 
+SIGNATURE = 16  # bytes
 LONGEST_NAME = 100
 MOST_NAMES = 1000
 # An empty list takes 64 bytes of memory for the three bytes that it takes on the way.
@@ -30,6 +33,20 @@ class UnreadableReply(ValueError):
 def frame(number: int, kind: str, body: bytes) -> bytes:
     """Return the bytes of one frame."""
     return HEADER.pack(number, KINDS.index(kind), len(body)) + body
+
+
+def signed(key: bytes, number: int, kind: str, body: bytes) -> bytes:
+    """Return a reply's body with a signature before it that only who has the key can make."""
+    about = f"{number} {kind} ".encode()
+    return hashlib.blake2b(about + body, key=key, digest_size=SIGNATURE).digest() + body
+
+
+def read_signed(key: bytes, number: int, kind: str, received: bytes) -> bytes:
+    """Return a reply's body; raises UnreadableReply where its signature is not right."""
+    body = received[SIGNATURE:]
+    if not hmac.compare_digest(signed(key, number, kind, body), received):
+        raise UnreadableReply("the answer was not written by the probes")
+    return body
 
 
 def read_header(header: bytes, number: int, longest: int) -> tuple[str, int]:

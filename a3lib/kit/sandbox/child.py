@@ -7,10 +7,10 @@ deadline, each read a limit, and a process that breaks the protocol is ended.
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,11 @@ from a3lib.kit.sandbox.channel import (
     frame,
     read_answers,
     read_header,
+    read_signed,
     read_text,
     read_texts,
 )
+from a3lib.kit.sandbox.clock import Clock
 from a3lib.kit.sandbox.lockdown import Limits
 from a3lib.kit.sandbox.supervisor import STATUS
 from a3lib.util.text import printable
@@ -31,6 +33,7 @@ from a3lib.util.text import printable
 OWN_SECONDS = 30.0
 # How soon after a process's end the guard says so.
 OWN_END_SECONDS = 2.0
+SHORTEST_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,13 @@ class Reply:
         kind: "answers", "missing" (not written), "raised", "timeout", "died" or "unreadable".
         answers: numbers and nested lists of numbers under their names.
         text: for the other kinds, one printable line of at most 300 characters.
+        from_outside: the process was killed, or lost its guard, by nothing that it did.
     """
 
     kind: str
     answers: dict[str, Any] = field(default_factory=dict)
     text: str = ""
+    from_outside: bool = False
 
 
 class Ended(Exception):
@@ -61,8 +66,12 @@ class Child:
 
     def __init__(self, channel: socket.socket, lifeline: socket.socket, limits: Limits) -> None:
         self.load_errors: list[str] = []
+        # Whose waiting for a processor does not count as this process's time.
+        self.guard: int | None = None
         self._channel, self._lifeline, self._limits = channel, lifeline, limits
         self._number = 0
+        # Student code never sees it, so it cannot answer in the probes' place.
+        self._key = secrets.token_bytes(32)
         self.failure: Reply | None = None
         self._failure_reported = False
         channel.setblocking(False)
@@ -93,7 +102,8 @@ class Child:
 
     def load(self, texts: list[str]) -> None:
         """Let the process load a student's statements."""
-        kind, body = self._exchange(texts, "loading the file")
+        first = {"key": self._key.hex(), "texts": texts}
+        kind, body = self._exchange(first, "loading the file")
         if self.failure is not None:
             return
         try:
@@ -107,13 +117,14 @@ class Child:
         """Send a request and return the kind and bytes of the reply; on failure set `failure`."""
         self._number += 1
         seconds = self._limits.seconds
-        deadline = time.monotonic() + seconds
+        clock = Clock.start(seconds, self.guard)
         try:
-            if self._has_input(self._channel) and not self._has_input(self._lifeline):
+            if self._wrote_unasked() and not self._has_input(self._lifeline):
                 raise UnreadableReply("it wrote to the grader without having been asked")
             # A request's kind is ignored.
-            self._send(frame(self._number, "ready", json.dumps(request).encode()), deadline)
-            return self.receive_frame(deadline)
+            self._send(frame(self._number, "ready", json.dumps(request).encode()), clock)
+            kind, received = self.receive_frame(clock)
+            return kind, read_signed(self._key, self._number, kind, received)
         except TimeoutError:
             self.fail("timeout", f"{what} took longer than {seconds:g} seconds")
         except Ended:
@@ -124,13 +135,29 @@ class Child:
 
     def fail(self, kind: str, text: str, with_status: bool = False) -> None:
         """End the process for good and keep why."""
-        if with_status and not self._has_input(self._lifeline, OWN_END_SECONDS):
+        if with_status and not self._ends():
             text += ": it closed its connection"
             with_status = False
-        status = self.end()
+        status, from_outside = self.end()
         if with_status and status is not None:
             text += ": " + describe_status(status)
-        self.failure = Reply(kind, text=printable(text, noise=False))
+        text = printable(text, noise=False)
+        self.failure = Reply(kind, text=text, from_outside=with_status and from_outside)
+
+    def _ends(self) -> bool:
+        """Wait for the guard's word; return whether it comes, so that the process has ended."""
+        clock = Clock.start(OWN_END_SECONDS, self.guard)
+        while (left := clock.left()) > 0:
+            if self._has_input(self._lifeline, max(left, SHORTEST_WAIT_SECONDS)):
+                return True
+        return False
+
+    def _wrote_unasked(self) -> bool:
+        """Return whether bytes are waiting; the end of a process, too, can be read."""
+        try:
+            return bool(self._channel.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     @staticmethod
     def _has_input(connection: socket.socket, seconds: float = 0) -> bool:
@@ -138,22 +165,24 @@ class Child:
         waiting.register(connection, select.POLLIN)
         return bool(waiting.poll(1000 * seconds))
 
-    def _wait(self, event: int, deadline: float) -> None:
+    def _wait(self, event: int, clock: Clock) -> None:
         """Wait until the channel is ready; raises TimeoutError, or Ended where it never will be."""
         waiting = select.poll()
         waiting.register(self._channel, event)
         waiting.register(self._lifeline, select.POLLIN)
-        left = deadline - time.monotonic()
-        ready = waiting.poll(1000 * left) if left > 0 else []
-        if not ready:
-            raise TimeoutError
+        ready: list[tuple[int, int]] = []
+        while not ready:
+            left = clock.left()
+            if left <= 0:
+                raise TimeoutError
+            ready = waiting.poll(1000 * max(left, SHORTEST_WAIT_SECONDS))
         if self._channel.fileno() not in dict(ready):
             raise Ended
 
-    def _send(self, data: bytes, deadline: float) -> None:
+    def _send(self, data: bytes, clock: Clock) -> None:
         unsent = memoryview(data)
         while unsent:
-            self._wait(select.POLLOUT, deadline)
+            self._wait(select.POLLOUT, clock)
             try:
                 unsent = unsent[self._channel.send(unsent) :]
             except BlockingIOError:
@@ -161,16 +190,16 @@ class Child:
             except OSError as problem:
                 raise Ended from problem
 
-    def receive_frame(self, deadline: float) -> tuple[str, bytes]:
-        """Return the kind and the payload of the next answer; the deadline is a monotonic time."""
-        header = self._receive(HEADER.size, deadline)
+    def receive_frame(self, clock: Clock) -> tuple[str, bytes]:
+        """Return the kind and the payload of the next answer."""
+        header = self._receive(HEADER.size, clock)
         kind, length = read_header(header, self._number, self._limits.answer_bytes)
-        return kind, self._receive(length, deadline)
+        return kind, self._receive(length, clock)
 
-    def _receive(self, length: int, deadline: float) -> bytes:
+    def _receive(self, length: int, clock: Clock) -> bytes:
         data = bytearray()
         while len(data) < length:
-            self._wait(select.POLLIN, deadline)
+            self._wait(select.POLLIN, clock)
             try:
                 piece = self._channel.recv(min(length - len(data), 1 << 20))
             except BlockingIOError:
@@ -182,16 +211,23 @@ class Child:
             data += piece
         return bytes(data)
 
-    def end(self) -> int | None:
-        """End the process and all it started; return its status once nothing of it is left."""
+    def end(self) -> tuple[int | None, bool]:
+        """End the process and all it started; return how it ended once nothing of it is left.
+
+        That is its status, where the guard said it, and whether something outside killed it or its
+        guard.
+        """
         status = b""
         with contextlib.suppress(OSError):
             self._lifeline.settimeout(OWN_SECONDS)
             self._lifeline.shutdown(socket.SHUT_WR)
             status = self._lifeline.recv(STATUS.size)
+            # The guard ends, and with it the lifeline, when all is cleaned up.
+            self._lifeline.recv(1)
         self._lifeline.close()
         self._channel.close()
-        return STATUS.unpack(status)[0] if len(status) == STATUS.size else None
+        # A guard that says nothing was itself killed.
+        return STATUS.unpack(status) if len(status) == STATUS.size else (None, True)
 
 
 def describe_status(status: int) -> str:

@@ -1,9 +1,10 @@
 """What runs in the child beside the student's code: it loads it and answers requests one by one.
 
-The student's code is in the same process and can do to this module what it likes, even write to
-the channel; it gains nothing, because a verdict needs the right numbers and is formed elsewhere.
-What is used after the code is loaded is kept in local names, so that a clumsy patch of json or os
-does not break honest answers.
+The student's code is in the same process. What it rebinds is put back before and after each
+question (integrity.py), it may not look at the functions that called it (introspection.py), and a
+reply is signed with a key that it does not see, because it could write to the channel itself. A
+verdict needs the right numbers and is formed elsewhere. What is used after the code is loaded is
+kept in local names, so that a clumsy patch of json or os does not break honest answers.
 """
 
 import json
@@ -13,7 +14,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from a3lib.kit.sandbox.channel import HEADER, frame
+from a3lib.kit.checks.probes import integrity, introspection, modes
+from a3lib.kit.sandbox.channel import HEADER, frame, signed
 from a3lib.util.text import LONGEST_TEXT, described
 
 
@@ -21,6 +23,7 @@ def serve(
     channel: int,
     load: Callable[[list[str], dict[str, Any]], list[str]],
     probes: ModuleType,
+    trusted: bool = False,
 ) -> None:
     """Load what the first request holds, then answer requests until the channel is closed.
 
@@ -28,9 +31,12 @@ def serve(
         channel: a connected socket's descriptor.
         load: runs statements in a namespace and returns what went wrong.
         probes: has `prepare`, `answer` and `NotWritten`.
+        trusted: the code is the course's own, and may do what debuggers do.
     """
     read, write, from_bytes, encode = os.read, os.write, json.loads, json.JSONEncoder().encode
-    header, size, reply = HEADER, HEADER.size, frame
+    header, size, reply, sign = HEADER, HEADER.size, frame, signed
+    put_back, check, mode, restore = integrity.put_back, integrity.check, modes.modes, modes.restore
+    ask_for_frames = modes.asking_for_frames()
     prepare, answer, not_written, short = probes.prepare, probes.answer, probes.NotWritten, describe
 
     def receive() -> tuple[int, Any]:
@@ -48,18 +54,28 @@ def serve(
         return b"".join(pieces)
 
     def send(number: int, kind: str, text: str) -> None:
-        data = memoryview(reply(number, kind, text.encode("utf-8", "replace")))
+        body = sign(key, number, kind, text.encode("utf-8", "replace"))
+        data = memoryview(reply(number, kind, body))
         while data:
             data = data[write(channel, data) :]
 
-    number, texts = receive()
+    number, first = receive()
+    key = bytes.fromhex(first.pop("key"))
     namespace: dict[str, Any] = {}
+    before = mode()
+    if not trusted:
+        introspection.refuse()
     try:
         prepare(namespace)
-        errors = load(texts, namespace)
+        errors = load(first["texts"], namespace)
+        ask_for_frames(None)
+        put_back()
+        restore(before)
         # What the file sets, such as a device that only its author has, is reset.
         prepare(namespace)
     except BaseException as problem:
+        ask_for_frames(None)
+        put_back()
         send(number, "raised", short(problem, namespace))
         return
     send(number, "loaded", encode([error[: 4 * LONGEST_TEXT] for error in errors[:50]]))
@@ -69,8 +85,10 @@ def serve(
             number, request = receive()
         except EOFError:
             return
+        put_back()
         try:
             answers = answer(namespace, request["probe"], request["inputs"])
+            check()
         except not_written as problem:
             kind, text = "missing", short(problem, namespace)
         except BaseException as problem:

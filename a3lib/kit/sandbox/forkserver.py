@@ -10,6 +10,7 @@ nothing of earlier answers. It has one thread, without which a fork would not be
     grader <------ lifeline: the child's end, or the wish to end it -----> guard
 """
 
+import errno
 import gc
 import importlib
 import json
@@ -17,18 +18,27 @@ import linecache
 import os
 import signal
 import socket
+import struct
 import sys
+import time
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 from a3lib.kit.audience import holds_answers
+from a3lib.kit.checks.probes import integrity
 from a3lib.kit.sandbox.lockdown import Limits
 from a3lib.kit.sandbox.supervisor import guard, never_return
 
 READY = b"r"
 FORK = b"f"
+# The guard's process id, or the number of the error with a minus.
+FORKED = struct.Struct(">i")
 JUDGE = "a3lib.kit.checks.judge"
+SECONDS_TO_END = 2.0
+# Modules of the kit that the notebook imports, and the function of each.
+DOORS = {"check": "check", "export": "export_this_notebook"}
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,17 @@ def main() -> None:
     if not settings.trusted:
         del sys.path[: len(settings.folders)]
     # The first use loads the fixtures.
-    probes.prepare({})
+    lent: dict[str, Any] = {}
+    probes.prepare(lent)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+        _work_in_the_process(sys.modules["torch"])
     sys.argv[1:] = []
     linecache.clearcache()
     _check_innocent(settings.trusted)
+    if not settings.trusted:
+        integrity.remember(tuple(value for value in lent.values() if hasattr(value, "__dict__")))
+        _hide_the_kit()
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -70,18 +85,65 @@ def main() -> None:
         message, descriptors, _, _ = socket.recv_fds(grader, 1, 2)
         if not message:
             return
-        if len(descriptors) == 2 and os.fork() == 0:
+        try:
+            process = os.fork() if len(descriptors) == 2 else -errno.EMFILE
+        except OSError as problem:
+            # A full table of processes; the grader waits until there is room.
+            process = -(problem.errno or errno.EAGAIN)
+        if process == 0:
             grader.close()
             channel, lifeline = descriptors
             rest = (settings.slot, limits, settings.trusted, probes)
             never_return(partial(guard, channel, lifeline, *rest))
+        grader.sendall(FORKED.pack(process))
         for descriptor in descriptors:
             os.close(descriptor)
 
 
+def _work_in_the_process(torch: Any) -> None:
+    """Let torch do without a compiler and loader processes: a child can start no program.
+
+    `torch.compile` gives back what it gets, and a DataLoader reads its data itself.
+    """
+    loader = torch.utils.data.DataLoader
+    get_iterator = loader._get_iterator
+
+    def compile_nothing(model: Any = None, **_: Any) -> Any:
+        return compile_nothing if model is None else model
+
+    def iterate_alone(self: Any) -> Any:
+        self.num_workers, self.timeout = 0, 0
+        return get_iterator(self)
+
+    torch.compile, loader._get_iterator = compile_nothing, iterate_alone
+
+
+def _hide_the_kit() -> None:
+    """Take the kit's modules out of the table of imports: this process has all that it needs.
+
+    Student code cannot import them again, because a child does not see their files. What a
+    notebook imports of them is there, and does nothing.
+    """
+    for name in [name for name in sys.modules if integrity.is_own(name)]:
+        del sys.modules[name]
+    kit = sys.modules["a3lib.kit"] = ModuleType("a3lib.kit")
+    vars(sys.modules["a3lib"])["kit"] = kit
+    for door, function in DOORS.items():
+        module = sys.modules[f"a3lib.kit.{door}"] = ModuleType(f"a3lib.kit.{door}")
+        vars(kit)[door] = module
+        vars(module)[function] = _do_nothing
+
+
+def _do_nothing(*arguments: Any, **more: Any) -> None:
+    """Take the place of a function that a notebook calls to check or export itself."""
+
+
 def _check_innocent(trusted: bool) -> None:
     """Raise RuntimeError where this process has more threads, or knows more, than it should."""
-    threads = len(os.listdir("/proc/self/task"))
+    # A thread that is just ending may still be there.
+    deadline = time.monotonic() + SECONDS_TO_END
+    while (threads := len(os.listdir("/proc/self/task"))) != 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
     if threads != 1:
         raise RuntimeError(f"a fork is not safe: {threads} threads run after the imports")
     known = [name for name in sorted(sys.modules) if holds_answers(name) or name == JUDGE]

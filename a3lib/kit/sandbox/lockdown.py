@@ -17,6 +17,7 @@ Not kept from: faults of the kernel itself, side channels (timing, caches), what
 purpose (its inputs, the probes' code, the public fixtures), and hurting its own marks.
 """
 
+import errno
 import os
 import resource
 import signal
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from a3lib.kit.sandbox import landlock, namespaces, seccomp
 from a3lib.kit.sandbox.libc import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl
+from a3lib.kit.sandbox.users import is_counted_alone
 from a3lib.util.files import LIBRARY
 
 SHARED_LIBRARIES = (
@@ -106,7 +108,8 @@ def enclose(limits: Limits, surroundings: Surroundings) -> tuple[list[str], list
     The order matters: mounts need rights that a change of user gives up, and the filter refuses
     what the steps before it use.
 
-    Raises PermissionError where the user to become cannot read the interpreter's own files.
+    Raises PermissionError where the user to become cannot read the interpreter's own files, and
+    OSError where the machine lacks room or the user is not this process's alone.
     """
     protections, missing = [], []
     in_use = _address_space()
@@ -131,16 +134,23 @@ def enclose(limits: Limits, surroundings: Surroundings) -> tuple[list[str], list
         os.chdir(surroundings.folder)
     os.umask(0o077)
     own_user = surroundings.user is not None
-    _set_limits(limits, in_use, count_processes=own_user or bool(surroundings.namespaces))
+    _set_limits(limits, in_use)
     protections.append("Memory, processor time, file sizes and open files are limited.")
     if own_user:
         os.setgroups([])
         os.setresgid(group, group, group)
         os.setresuid(user, user, user)
-        protections.append(f"It runs as user {user}, who owns nothing.")
+        protections.append("It runs as a user of its own, who owns nothing.")
         _check_readable(user, surroundings.trusted)
     else:
         missing.append("User: the grader is not root, so student code runs as the same user.")
+    if own_user or surroundings.namespaces:
+        # In a user namespace the guard, which made it, is counted with its child.
+        counted = _limit_processes(limits.processes, others=0 if own_user else 1)
+        if own_user and not counted:
+            raise OSError(errno.EAGAIN, f"user {user} has other processes, or no more can be had")
+        if not counted:
+            missing.append("Processes: they are counted now and then only.")
     if surroundings.namespaces:
         namespaces.drop_capabilities()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -226,12 +236,16 @@ def _address_space() -> int:
         return int(file.read().split()[0]) * resource.getpagesize()
 
 
-def _set_limits(limits: Limits, in_use: int, *, count_processes: bool) -> None:
+def processor_seconds(limits: Limits) -> int:
+    """Return how long a child may run in all."""
+    return 60 + int(60 * limits.seconds)
+
+
+def _set_limits(limits: Limits, in_use: int) -> None:
     """Set hard limits, which only root can raise again."""
-    processor_seconds = 60 + int(60 * limits.seconds)
     values = {
         resource.RLIMIT_AS: in_use + limits.memory_bytes,
-        resource.RLIMIT_CPU: processor_seconds,
+        resource.RLIMIT_CPU: processor_seconds(limits),
         resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_CORE: 0,
@@ -239,13 +253,26 @@ def _set_limits(limits: Limits, in_use: int, *, count_processes: bool) -> None:
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_SIGPENDING: 256,
     }
-    if count_processes:
-        # The kernel counts them by user; a user who also works at this machine has many already.
-        values[resource.RLIMIT_NPROC] = limits.processes
     for kind, value in values.items():
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        _set_limit(kind, value)
+
+
+def _set_limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def _limit_processes(processes: int, others: int) -> bool:
+    """Limit processes where the kernel counts none but this family's; say whether it does.
+
+    It counts by user: of a user who also works at this machine, or of a number that another
+    container uses too, others' processes would be taken off what a student is promised.
+    """
+    counted_alone = is_counted_alone(others)
+    if counted_alone:
+        _set_limit(resource.RLIMIT_NPROC, processes + others)
+    return counted_alone
 
 
 def _check_readable(user: int, trusted: bool) -> None:

@@ -18,8 +18,9 @@ from a3lib.kit.sandbox.libc import call
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
 ALLOW, REFUSE = 0x7FFF0000, 0x00050000
-# Where struct seccomp_data has the call's number, the machine and the low half of argument 0.
-NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16
+# Where struct seccomp_data has the call's number, the machine, the low half of argument 0, and both
+# halves of argument 2.
+NUMBER, MACHINE, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 4, 16, (32, 36)
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 X32_CALLS = 0x40000000
 
@@ -65,7 +66,13 @@ REFUSED = {
     "semget": (64, 190),
     "msgget": (68, 186),
     "mq_open": (240, 180),
+    # A signal's handler in Python is given the frame that it interrupts, such as one of the probes.
+    "rt_sigaction": (13, 134),
+    # A limit that is lowered makes the kernel end a process as if somebody else had.
+    "setrlimit": (160, 164),
 }
+# Reads a limit as well, where it is given no new one.
+PRLIMIT = (302, 261)
 # Refused as well where nothing else keeps a child from signalling the grader's processes.
 SIGNALS = {
     "kill": (62, 129),
@@ -112,6 +119,11 @@ def program(machine: str, *, alone: bool, process: int) -> bytes:
     steps += _if_number(
         CLONE[column], [_instruction(ANY_BIT, CLONE_NAMESPACES, on_false=1), refuse]
     )
+    low, high = (
+        [_instruction(LOAD, half), _instruction(EQUAL, 0, on_true=1), refuse]
+        for half in THIRD_ARGUMENT
+    )
+    steps += _if_number(PRLIMIT[column], [*low, *high])
     if alone:
         thread = [_instruction(ANY_BIT, CLONE_THREAD, on_true=1), refuse]
         steps += _if_number(CLONE[column], thread)

@@ -2,14 +2,12 @@
 
 It is a fork of the fork server with no student code in it. It ends the child when the grader lets
 go of the lifeline, whether because the child's time is up or because the grader is gone, and
-when the child and all it started take too much memory together.
+when the child and all it started take too much memory, or are too many, together.
 """
 
 import contextlib
-import itertools
 import json
 import os
-import pwd
 import select
 import signal
 import struct
@@ -22,12 +20,20 @@ from types import ModuleType
 
 from a3lib.kit.sandbox import child_main, namespaces
 from a3lib.kit.sandbox.channel import frame
+from a3lib.kit.sandbox.family import family_of, memory_of, threads_of
 from a3lib.kit.sandbox.libc import PR_SET_CHILD_SUBREAPER, prctl
-from a3lib.kit.sandbox.lockdown import CHANNEL, Limits, Surroundings, enclose
+from a3lib.kit.sandbox.lockdown import (
+    CHANNEL,
+    Limits,
+    Surroundings,
+    enclose,
+    processor_seconds,
+)
+from a3lib.kit.sandbox.users import claim_user
 from a3lib.kit.source.execute import load_statements
 
-STATUS = struct.Struct(">i")
-FIRST_USER = 60000
+# How a child ended, as os.wait gives it, and whether something outside of it killed it.
+STATUS = struct.Struct(">i?")
 SHARED_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 LONGEST_SWEEP_SECONDS = 5.0
 MILLISECONDS_BETWEEN_LOOKS = 250
@@ -48,80 +54,69 @@ def guard(
     """Start a child; wait until it ends or has to; clean up after it; report its status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     as_root = os.getuid() == 0
-    user = user_of(slot) if as_root else None
-    folder = Path(tempfile.mkdtemp(prefix="a3-child-"))
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    entered = namespaces.enter(as_root)
-    surroundings = Surroundings(entered, folder, user, trusted)
-    child = os.fork()
+    folder = None
+    try:
+        # The claim ends with this process.
+        user, _claim = claim_user(slot) if as_root else (None, None)
+        folder = Path(tempfile.mkdtemp(prefix="a3-child-"))
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        entered = namespaces.enter(as_root)
+        surroundings = Surroundings(entered, folder, user, trusted)
+        child = os.fork()
+    except OSError as problem:
+        # A full disk or table of processes: the grader must know that no student's code has run.
+        os.write(channel, frame(0, "raised", str(problem).encode()))
+        if folder is not None:
+            folder.rmdir()
+        return
     if child == 0:
         never_return(partial(_child, channel, limits, surroundings, probes))
     os.close(channel)
-    _watch(child, lifeline, limits.memory_bytes)
+    by_itself, alone = _watch(child, lifeline, limits)
     os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+    _, status, used = os.wait4(child, 0)
+    # Nothing in a PID namespace can kill its first process, and a family may have filled the
+    # machine's memory between two looks.
+    from_outside = (
+        by_itself
+        and alone
+        and "pid" in entered
+        and os.WIFSIGNALED(status)
+        and os.WTERMSIG(status) == signal.SIGKILL
+        and used.ru_utime + used.ru_stime < processor_seconds(limits) - 1
+    )
+    # Before the cleaning, which a slow disk delays: nobody is to take an end for silence. Where the
+    # grader is gone, nobody asks.
+    with contextlib.suppress(OSError):
+        os.write(lifeline, STATUS.pack(status, from_outside))
     if "pid" not in entered:
         _end_the_rest(user)
     if user is not None:
         remove_files_of(user)
-    # What cannot be removed is no reason not to say that the child has ended.
+    # What cannot be removed is no student's affair.
     with contextlib.suppress(OSError):
         remove_tree(folder)
-    # Where the grader is gone, nobody asks.
-    with contextlib.suppress(OSError):
-        os.write(lifeline, STATUS.pack(status))
 
 
-def user_of(slot: int) -> int:
-    """Return a user number that no user of this machine has; each slot has its own.
+def _watch(child: int, lifeline: int, limits: Limits) -> tuple[bool, bool]:
+    """Return when a child ends, the grader lets go of it, or its family takes too much.
 
-    What such a user leaves is ended and removed, so it must be nobody's.
+    Returns whether it ended without this process's doing, and was never seen to start another.
     """
-    free = (number for number in itertools.count(FIRST_USER) if not is_known(number))
-    return next(itertools.islice(free, slot, None))
-
-
-def is_known(user: int) -> bool:
-    """Say whether this machine has a user of this number."""
-    try:
-        pwd.getpwuid(user)
-    except KeyError:
-        return False
-    return True
-
-
-def _watch(child: int, lifeline: int, memory_bytes: int) -> None:
-    """Return when a child ends, the grader lets go of it, or its family takes too much memory."""
+    ended = os.pidfd_open(child)
     waiting = select.poll()
-    waiting.register(os.pidfd_open(child), select.POLLIN)
+    waiting.register(ended, select.POLLIN)
     # Nothing comes down the lifeline but its end.
     waiting.register(lifeline, select.POLLIN)
-    while not waiting.poll(MILLISECONDS_BETWEEN_LOOKS):
-        if sum(memory_of(process) for process in family_of(os.getpid())) > memory_bytes:
-            return
-
-
-def family_of(process: int) -> list[int]:
-    """Return the ids of a process's children, their children and so on."""
-    family, unseen = [], [process]
-    while unseen:
-        parent = unseen.pop()
-        # A thread of its own has children of its own; a process may end while it is looked at.
-        for file in Path(f"/proc/{parent}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                children = [int(child) for child in file.read_text().split()]
-                family += children
-                unseen += children
-    return family
-
-
-def memory_of(process: int) -> int:
-    """Return how many bytes a process uses, its share of what it shares with others included."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss_Anon:"):
-                return 1024 * int(line.split()[1])
-    return 0
+    alone = True
+    while not (ready := waiting.poll(MILLISECONDS_BETWEEN_LOOKS)):
+        family = family_of(os.getpid())
+        alone = alone and len(family) <= 1
+        # The kernel stops a family at its limit where it can count it by itself.
+        too_many = sum(map(threads_of, family)) > limits.processes
+        if too_many or sum(map(memory_of, family)) > limits.memory_bytes:
+            return False, alone
+    return ended in dict(ready), alone
 
 
 def _child(
@@ -138,7 +133,7 @@ def _child(
         os.write(CHANNEL, frame(0, "raised", str(problem).encode()))
         return
     os.write(CHANNEL, frame(0, "ready", json.dumps(report).encode()))
-    child_main.serve(CHANNEL, load_statements, probes)
+    child_main.serve(CHANNEL, load_statements, probes, surroundings.trusted)
 
 
 def _end_the_rest(user: int | None) -> None:

@@ -12,7 +12,6 @@ numbers without the student having earned them, as by copying. `Worker.missing` 
 platform lacks.
 """
 
-import contextlib
 import json
 import os
 import socket
@@ -29,8 +28,16 @@ from a3lib.errors import InputError
 from a3lib.kit.audience import is_for_students
 from a3lib.kit.sandbox.channel import UnreadableReply, read_text
 from a3lib.kit.sandbox.child import OWN_SECONDS, Child, Ended, Reply
-from a3lib.kit.sandbox.forkserver import FORK, READY, Settings
+from a3lib.kit.sandbox.clock import Clock
+from a3lib.kit.sandbox.forkserver import FORK, FORKED, READY, Settings
 from a3lib.kit.sandbox.lockdown import Limits
+from a3lib.kit.sandbox.machine import (
+    PAUSES,
+    MachineFailure,
+    control,
+    looks_like_shortage,
+    shortage_of_threads,
+)
 from a3lib.util.files import LIBRARY, PROJECT
 from a3lib.util.text import printable
 
@@ -56,7 +63,8 @@ SET_VARIABLES = {
     "CUDA_VISIBLE_DEVICES": "",
     "USER": "student",
 }
-START_SECONDS = 300.0
+# Alone it takes ten; ten graders may start at the same time.
+START_SECONDS = 900.0
 START = """
 import json, sys
 settings = json.loads(sys.argv[1])
@@ -107,13 +115,14 @@ class Worker:
         Args:
             trusted: the code is the course's own: it may read this library, answers included.
             limits: what code may use.
-            slot: a number of its own for each worker that runs at the same time; under root,
-                children run as a user of its own.
+            slot: a number of its own for each worker of one grader. Under root each child runs as
+                a user of its own, and each worker looks for free ones in another place.
             probes: the module that questions are put to.
             preload: modules to import beforehand; by default those that students' files import.
             folders: more folders to import `probes` and `preload` from.
 
-        Raises InputError where the platform has no fork (Windows, macOS), or it cannot start.
+        Raises InputError where the platform has no fork (Windows, macOS), or it cannot start, and
+        OSError where the machine has no room for a process.
         """
         if sys.platform != "linux":
             raise InputError(
@@ -133,11 +142,10 @@ class Worker:
         self.protections: list[str] = []
         self.missing: list[str] = []
         try:
-            child, report = self._fork()
-            self.protections, self.missing = report
+            child = self._locked_in(first=True)
             child.load([])
             child.end()
-        except Ended as problem:
+        except MachineFailure as problem:
             self.close()
             raise InputError(f"Student code cannot be locked in: {problem}") from problem
         if child.failure is not None:
@@ -163,51 +171,89 @@ class Worker:
     def child(self, texts: list[str]) -> Iterator[Child]:
         """Yield a process that has loaded a student's statements; at the end nothing of it is left.
 
-        A worker that has died is started again. Where no child can be started, the one yielded
-        answers every question with "died".
+        A worker that has died is started again. Raises MachineFailure where no child can be had.
         """
-        try:
-            child, report = self._fork()
-        except Ended:
-            child, report = self._fork_again()
-        if report == [self.protections, self.missing]:
-            child.load(texts)
-        elif child.failure is None:
-            child.fail("died", "the child could not be locked in as before")
+        child = self._locked_in()
+        child.load(texts)
         try:
             yield child
         finally:
             child.end()
 
-    def _fork_again(self) -> tuple[Child, list[list[str]]]:
-        """Start the process anew and return a child of it, or one that has failed already."""
-        self.close()
+    def trouble(self) -> str:
+        """Return why trusted code does not get what student code is promised; "" if it does."""
+        limits = self._limits
         try:
-            self._start()
-            return self._fork()
-        except (Ended, InputError) as problem:
-            child = Child(socket.socket(), socket.socket(), self._limits)
-            child.fail("died", f"no child could be started: {problem}")
-            return child, []
+            child = self._locked_in(tries=1)
+        except MachineFailure as problem:
+            return str(problem)
+        child.load([control(limits.processes, limits.memory_bytes, limits.file_bytes)])
+        child.end()
+        if child.failure is not None:
+            return f"trusted code fails here, too ({child.failure.text})"
+        for error in child.load_errors:
+            # Before the error's name stands the statement, which is our own.
+            return f"trusted code fails here, too ({error.partition(': ')[2]})"
+        return shortage_of_threads(limits.processes)
+
+    def _locked_in(self, *, first: bool = False, tries: int = len(PAUSES)) -> Child:
+        """Return a child that is locked in as the `first` one was; raises MachineFailure."""
+        reason = ""
+        for pause in PAUSES[:tries]:
+            time.sleep(pause)
+            try:
+                if self._process.poll() is not None:
+                    self.close()
+                    self._start()
+                child, report = self._fork()
+            except (Ended, InputError, OSError) as problem:
+                reason = str(problem)
+                if first and not looks_like_shortage(reason):
+                    break
+                continue
+            if first:
+                self.protections, self.missing = report
+            if report == [self.protections, self.missing]:
+                return child
+            child.end()
+            reason = "it could not be locked in as before"
+        raise MachineFailure(f"no process for student code could be started: {reason}")
 
     def _fork(self) -> tuple[Child, list[list[str]]]:
         """Return a child that is locked in, and its report on its protections; raises Ended."""
         channel, far_channel = socket.socketpair()
         lifeline, far_lifeline = socket.socketpair()
         child = Child(channel, lifeline, self._limits)
-        with far_channel, far_lifeline, contextlib.suppress(OSError):
-            socket.send_fds(self._socket, [FORK], [far_channel.fileno(), far_lifeline.fileno()])
         try:
-            # Where nobody has taken the far ends, this finds the channel closed.
-            kind, body = child.receive_frame(time.monotonic() + OWN_SECONDS)
+            with far_channel, far_lifeline:
+                child.guard = self._guard_of(far_channel, far_lifeline)
+            kind, body = child.receive_frame(Clock.start(OWN_SECONDS, child.guard))
+            if kind != "ready":
+                raise Ended(read_text(body))
         except (Ended, TimeoutError, UnreadableReply) as problem:
             child.end()
-            raise Ended("the worker did not answer") from problem
-        if kind != "ready":
-            child.end()
-            raise Ended(read_text(body))
+            raise Ended(str(problem) or "it ended before it was locked in") from problem
         # No student code has run yet: this is our own writing.
         return child, json.loads(body)
+
+    def _guard_of(self, channel: socket.socket, lifeline: socket.socket) -> int:
+        """Let the fork server start a guard with these ends; return its process id, or raise Ended.
+
+        A fork server that is not there, or does not answer, is ended for good.
+        """
+        try:
+            socket.send_fds(self._socket, [FORK], [channel.fileno(), lifeline.fileno()])
+            answer = self._socket.recv(FORKED.size)
+        except OSError:
+            answer = b""
+        if len(answer) != FORKED.size:
+            self._process.kill()
+            self._process.wait()
+            raise Ended("the worker did not answer")
+        (process,) = FORKED.unpack(answer)
+        if process < 0:
+            raise Ended(os.strerror(-process))
+        return int(process)
 
     def _start(self) -> None:
         """Start the process and wait until it has imported everything."""
@@ -217,7 +263,7 @@ class Worker:
             entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")
         ]
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        with tempfile.TemporaryFile() as errors:
+        with far, tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", START, json.dumps(settings), json.dumps(packages)],
                 stdin=subprocess.DEVNULL,

@@ -3,13 +3,19 @@
 import ast
 import itertools
 import re
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from a3lib.kit.script.top_level import Findings, place
 from a3lib.kit.source.bindings import names_of
-from a3lib.kit.source.cells import CodeCell, ExportError, LeftOut, Statement, indented, read_cell
+from a3lib.kit.source.cells import CodeCell, ExportError, LeftOut, Statement, read_cell
+from a3lib.kit.source.code_texts import indented
+from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
+from a3lib.kit.source.modules import with_modules
 from a3lib.kit.source.purity import NOTEBOOK_NAMES
+from a3lib.kit.source.selection import sort_out
+from a3lib.kit.source.told import without_given
 
 
 def notebook_to_source(nb: Any) -> tuple[str, Findings]:
@@ -25,10 +31,11 @@ def notebook_to_source(nb: Any) -> tuple[str, Findings]:
             statements += of_cell[0]
             left_out += of_cell[1]
 
+    statements, _ = with_modules(statements)
     features = sorted({n for s in statements for n in future_features(s.node)})
     future = f"from __future__ import {', '.join(features)}" if features else ""
     kept = [s for s in statements if not future_features(s.node)]
-    at_top, findings = place(kept, future)
+    at_top, findings = place(kept, future, places_of_state(kept))
     header = ["# Made from a notebook: change the notebook and export it again.", future]
     source = script_of(nb, [*filter(None, header), *imports_to_add(kept)], kept, at_top)
     try:
@@ -39,7 +46,18 @@ def notebook_to_source(nb: Any) -> tuple[str, Findings]:
             f"its cells do not make one script ({error.msg} at `{line}`): "
             "write that line differently and export again."
         ) from error
-    return source, replace(findings, left_out=tuple(left_out))
+    return source, replace(findings, left_out=without_given(left_out))
+
+
+def places_of_state(statements: list[Statement]) -> set[int]:
+    """Return the places of what a reader of the script keeps whole for the asked functions."""
+    bound = {name for statement in statements for name in names_of(statement.node).bound}
+    if not bound & REQUIRED_FUNCTIONS.keys():
+        return set()
+    copies = [replace(s, line=place, node=deepcopy(s.node)) for place, s in enumerate(statements)]
+    whole = {copy.line: ast.dump(copy.node) for copy in copies}
+    kept, _ = sort_out(copies)
+    return {s.line for s in kept if whole.get(s.line) == ast.dump(s.node)}
 
 
 def future_features(node: ast.stmt) -> list[str]:

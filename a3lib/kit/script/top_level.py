@@ -2,11 +2,13 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from a3lib.kit.source.bindings import Names, names_of
-from a3lib.kit.source.cells import FUNCTIONS, IMPORTS, LeftOut, Statement, bound_by, parts_of
+from a3lib.kit.source.cells import LeftOut, Statement
+from a3lib.kit.source.code_texts import FUNCTIONS, IMPORTS, bound_by, parts_of
+from a3lib.kit.source.interface import INTERFACE_GLOBALS
 from a3lib.kit.source.purity import BUILTINS, DISPLAYS, is_plain
 
 CONSTANTS = (ast.Assign, ast.AnnAssign)
@@ -35,15 +37,20 @@ class Seen:
     reassigned: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def place(statements: list[Statement], future: str) -> tuple[list[bool], Findings]:
-    """Return which statements stay at the top level, and what to report about it."""
+def place(
+    statements: list[Statement], future: str, state: Set[int] = frozenset()
+) -> tuple[list[bool], Findings]:
+    """Return which statements stay at the top level, and what to report about it.
+
+    `state` has the places of those that make what functions need, and are harmless to run.
+    """
     seen = Seen()
     at_top: list[bool] = []
     problems: list[str] = []
     needed_in_functions: set[str] = set()
-    for statement in statements:
+    for index, statement in enumerate(statements):
         node, names = statement.node, names_of(statement.node, future)
-        why = why_guarded(node, names, seen)
+        why = why_guarded(node, names, seen, is_state=index in state)
         at_top.append(why is None)
         needed_in_functions |= names.later if why is None else set()
         where = f"cell {statement.cell}, line {statement.line}"
@@ -63,13 +70,14 @@ def place(statements: list[Statement], future: str) -> tuple[list[bool], Finding
         elif why and defines(node) and not isinstance(node, CONSTANTS):
             lost = ", ".join(sorted(names.bound))
             problems.append(f"{where}: {lost} is under the guard, so an import lacks it: {why}")
-    supplied = (needed_in_functions & (seen.guarded | seen.gone)) - seen.top
+    # Of other names that are not there `told` says which function lacks them.
+    supplied = (needed_in_functions & (seen.guarded | seen.gone) & INTERFACE_GLOBALS) - seen.top
     return at_top, Findings((), tuple(sorted(supplied)), tuple(problems))
 
 
-def why_guarded(node: ast.stmt, names: Names, seen: Seen) -> str | None:
+def why_guarded(node: ast.stmt, names: Names, seen: Seen, is_state: bool) -> str | None:
     """Say why a statement must run after the code before it, or None for the top level."""
-    if not defines(node):
+    if not defines(node) and not is_state:
         return "it runs code"
     late = names.read & (seen.guarded | seen.gone)
     if "*" not in seen.top:

@@ -53,7 +53,10 @@ except Exception:
     pass  # Not Linux, or not allowed: the hook alone must do.
 sys.addaudithook(refuse)
 
-script, name, *functions = sys.argv[1:]
+script, name, project, *functions = sys.argv[1:]
+sys.path.insert(0, project)
+import a3lib
+sys.path.remove(project)  # What lies beside the library is not where the script will be used.
 spec = importlib.util.spec_from_file_location(name, script)
 module = sys.modules[name] = importlib.util.module_from_spec(spec)
 started = time.perf_counter()
@@ -73,26 +76,31 @@ print(json.dumps({"seconds": seconds, "signatures": signatures}))
 """
 
 
-def verify_script(
-    script: Path, timeout: float = 60.0, notebook_folder: Path | None = None
-) -> Verification:
-    """Import a script in a fresh process without network or GPU, and look at its functions."""
-    folders = [script.resolve().parent, (notebook_folder or script.parent).resolve()]
-    paths = [*folders, PROJECT, os.environ.get("PYTHONPATH")]
+def verify_script(script: Path, timeout: float = 60.0) -> Verification:
+    """Import a script in a fresh process without network or GPU, and look at its functions.
+
+    It runs in an empty folder, and of the author's own modules finds none, as where it is graded.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return verify_in(Path(folder), script.resolve(), timeout)
+
+
+def verify_in(folder: Path, script: Path, timeout: float) -> Verification:
+    """Import a script as `verify_script` does, in a folder."""
     settings = {
-        "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    arguments = [str(script.resolve()), script.stem, *REQUIRED_FUNCTIONS]
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    arguments = [str(script), script.stem, str(PROJECT), *REQUIRED_FUNCTIONS]
     # Files, not pipes: a process that the script leaves behind would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         try:
             child = subprocess.run(
                 [sys.executable, "-c", CHILD, *arguments],
-                cwd=folders[0],
-                env={**os.environ, **settings},
+                cwd=folder,
+                env=kept | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,

@@ -2,28 +2,33 @@
 
 import ast
 import re
-import textwrap
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 from a3lib.errors import InputError
 from a3lib.kit.source.bindings import names_of
+from a3lib.kit.source.code_texts import (
+    FUNCTIONS,
+    compiles,
+    cut,
+    first_line,
+    in_coroutine,
+    last_line,
+)
+from a3lib.kit.source.edits import (
+    MAGIC_WHY,
+    WRAPPERS,
+    constants,
+    edits_of,
+    is_cell_magic,
+    with_edits,
+)
 from a3lib.util.text import one_line
 
-# The body of a cell under one of these magics is Python that runs in the notebook.
-WRAPPERS = ("time", "timeit", "capture", "prun", "memit")
-OLD_ADAMW_MODULES = ("transformers", "transformers.optimization")
-MAGIC_WHY = "a magic of the notebook"
-COLAB_WHY = "google.colab exists only on Colab"
-ADAMW_WHY = (
-    "rewritten to torch.optim's AdamW, because transformers 5 has none; "
-    "its default weight_decay is 0.01 where the old one's was 0"
-)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-IMPORTS = (ast.Import, ast.ImportFrom)
+# The body of a cell under one of these is written to a file, and may be a module.
+WRITERS = ("writefile", "file")
+MODULE_FILE = re.compile(r"(?:-a |--append )?\s*[\"']?(?:\./)?([A-Za-z_]\w*)\.py[\"']?")
 
 
 class ExportError(InputError):
@@ -43,13 +48,15 @@ class CellError(ExportError):
 class LeftOut:
     """A line of the notebook that the script leaves out or rewrites, and why.
 
-    `cell` is None for a line of a .py.
+    `cell` is None for a line of a .py. `needed_by` has the functions that are asked for and do not
+    work without it.
     """
 
     cell: int | None
     line: int
     text: str
     why: str
+    needed_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,23 +71,17 @@ class CodeCell:
 
 @dataclass(frozen=True)
 class Statement:
-    """A top-level statement of a cell, and the names that are gone with its left-out parts."""
+    """A top-level statement of a cell, and the names that are gone with its left-out parts.
+
+    `module` is the name of the module that the cell writes to a file, or "".
+    """
 
     cell: int
     line: int
     node: ast.stmt
     text: str
     gone: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A piece of a cell's code that other code replaces, and the names that are gone with it."""
-
-    node: ast.stmt | ast.expr
-    text: str
-    why: str
-    gone: frozenset[str]
+    module: str = ""
 
 
 def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[LeftOut]]:
@@ -121,11 +122,6 @@ def read_cell(cell: CodeCell, colab: set[str]) -> tuple[list[Statement], list[Le
     return statements, sorted(left_out, key=lambda item: item.line)
 
 
-def is_cell_magic(node: ast.stmt) -> bool:
-    """Say whether a statement is what IPython or nbconvert makes of a cell under a cell magic."""
-    return isinstance(node, ast.Expr) and notebook_method(node.value) == "run_cell_magic"
-
-
 def parse_cell(cell: CodeCell, code: str, numbers: list[int]) -> ast.Module:
     """Parse a cell; raises `CellError`, naming its line, for a syntax error."""
     try:
@@ -159,27 +155,16 @@ def notebook_lines(cell: CodeCell, code: str) -> list[int]:
     return numbers
 
 
-def notebook_method(node: ast.AST) -> str:
-    """Return "x" for a call `get_ipython().x(...)`, which IPython makes of a magic, or ""."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        return node.func.attr if ast.unparse(node.func.value) == "get_ipython()" else ""
-    return ""
-
-
-def constants(call: ast.AST) -> list[str]:
-    """Return the constant arguments of a call, as text."""
-    return [
-        str(part.value) for part in ast.iter_child_nodes(call) if isinstance(part, ast.Constant)
-    ]
-
-
 def read_magic_cell(
     cell: CodeCell, line: int, arguments: list[str], colab: set[str]
 ) -> tuple[list[Statement], list[LeftOut]]:
     """Return the statements of a cell under a cell magic, and what is left out."""
     magic, options, body = [*arguments, "", "", ""][:3]
     text = f"%%{magic} {options}".strip()
-    if magic not in WRAPPERS:
+    module = MODULE_FILE.fullmatch(options.strip()) if magic in WRITERS else None
+    if module and not compiles(body):
+        module = None  # It is written, and never imported.
+    if magic not in WRAPPERS and not module:
         why = f"the entire cell is for the notebook's magic %%{magic}"
         return [], [LeftOut(cell.number, line, text, why)]
     statements, left_out = read_cell(replace(cell, source=body, lines_above=line), colab)
@@ -187,107 +172,13 @@ def read_magic_cell(
         # nbconvert has written the entire body on the line of its magic.
         statements = [replace(statement, line=line) for statement in statements]
         left_out = [replace(item, line=line) for item in left_out]
+    if module:
+        statements = [replace(statement, module=module[1]) for statement in statements]
     if magic == "capture":
         gone = frozenset(word for word in options.split() if word.isidentifier())
         statements.append(Statement(cell.number, line, ast.Pass(), "", gone))
     why = f"{MAGIC_WHY}; the rest of the cell is kept"
     return statements, [LeftOut(cell.number, line, text, why), *left_out]
-
-
-def edits_of(body: list[ast.stmt], colab: set[str], at_top: bool = True) -> Iterator[Edit]:
-    """Yield, in order, what to replace in statements and in those inside them."""
-    for node in body:
-        if at_top and is_cell_magic(node):
-            continue  # Its body is read as a cell of its own.
-        own, inner = parts_of(node)
-        if isinstance(node, IMPORTS):
-            edit = edit_of_import(node, at_top)
-        else:
-            edit = edit_of_statement(node, own, colab)
-        if edit:
-            yield edit
-        else:
-            # In a function the same name may be a local one, so only magics are looked for there.
-            inside = set[str]() if isinstance(node, FUNCTIONS) else colab
-            yield from edits_of(inner, inside, at_top=False)
-        if at_top:
-            colab -= names_of(node).bound
-            colab |= {bound_by(alias) for alias in colab_aliases(node)}
-
-
-def parts_of(node: ast.AST) -> tuple[list[ast.AST], list[ast.stmt]]:
-    """Return a statement's own expressions, and the statements inside it."""
-    own: list[ast.AST] = []
-    inner: list[ast.stmt] = []
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt):
-            inner.append(child)
-        elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
-            of_child = parts_of(child)
-            own += of_child[0]
-            inner += of_child[1]
-        else:
-            own.append(child)
-    return own, inner
-
-
-def edit_of_import(node: ast.Import | ast.ImportFrom, at_top: bool) -> Edit | None:
-    """Return what to do to an import of google.colab or of the old AdamW."""
-    # An import of google.colab inside a `try` or an `if` has its own fallback, so it stays.
-    colab = colab_aliases(node) if at_top else []
-    old = isinstance(node, ast.ImportFrom) and node.module in OLD_ADAMW_MODULES
-    adamw = [alias for alias in node.names if old and alias.name == "AdamW"]
-    kept = [alias for alias in node.names if alias not in colab + adamw]
-    if kept == node.names:
-        return None
-    lines = [f"from torch.optim import {ast.unparse(alias)}" for alias in adamw]
-    if kept:
-        start = f"from {node.module} " if isinstance(node, ast.ImportFrom) else ""
-        lines.append(f"{start}import {', '.join(map(ast.unparse, kept))}")
-    gone = frozenset(bound_by(alias) for alias in colab)
-    return Edit(node, "; ".join(lines) or "pass", ADAMW_WHY if adamw else COLAB_WHY, gone)
-
-
-def colab_aliases(node: ast.stmt) -> list[ast.alias]:
-    """Return the names that a statement imports from google.colab."""
-    if not isinstance(node, IMPORTS):
-        return []
-    module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-    return [alias for alias in node.names if f"{module}{alias.name}.".startswith("google.colab.")]
-
-
-def bound_by(alias: ast.alias) -> str:
-    """Return the name that an import binds."""
-    return alias.asname or alias.name.split(".")[0]
-
-
-def edit_of_statement(node: ast.stmt, own: list[ast.AST], colab: set[str]) -> Edit | None:
-    """Return what to do to a statement with a magic or a Colab name in it."""
-    for part in chain.from_iterable(map(ast.walk, own)):
-        if notebook_method(part):
-            return edit_of_magic(node, part)
-        if isinstance(part, ast.Name) and part.id in colab and isinstance(part.ctx, ast.Load):
-            return Edit(node, "pass", COLAB_WHY, names_of(node).bound)
-    return None
-
-
-def edit_of_magic(node: ast.stmt, call: ast.AST) -> Edit:
-    """Return the edit that takes a magic or shell command out of a statement."""
-    method, arguments = notebook_method(call), constants(call)
-    if (
-        arguments[:1] == ["time"]
-        and isinstance(node, (ast.Expr, ast.Assign))
-        and node.value is call
-    ):
-        timed = TransformerManager().transform_cell(arguments[1]).strip()
-        alone = timed if isinstance(node, ast.Expr) else f"timed = ({timed})"
-        if timed and "get_ipython()" not in timed and compiles(alone):
-            why = f"{MAGIC_WHY}; the statement it times is kept"
-            return Edit(node.value, timed, why, frozenset())
-    gone = names_of(node).bound
-    what = "a shell command" if method in ("system", "getoutput") else MAGIC_WHY
-    lost = f", and with it {' and '.join(sorted(gone))}" if gone else ""
-    return Edit(node, "pass", f"{what}{lost}", gone)
 
 
 def line_and_text(
@@ -298,81 +189,3 @@ def line_and_text(
     lines = cell.source.split("\n")[first - 1 - cell.lines_above : end - 1 - cell.lines_above]
     segment = ast.get_source_segment(code, node) or ""
     return first, one_line(segment if segment in cell.source else "\n".join(lines))
-
-
-def with_edits(code: str, edits: Iterable[Edit]) -> str:
-    """Replace pieces of code and keep the number of lines; a tree's columns count bytes."""
-    lines = [line.encode() for line in code.split("\n")]
-    for edit in reversed(list(edits)):
-        first, last = first_line(edit.node) - 1, last_line(edit.node) - 1
-        after = lines[last][edit.node.end_col_offset :]
-        lines[first] = lines[first][: edit.node.col_offset] + edit.text.encode() + after
-        lines[first + 1 : last + 1] = [b""] * (last - first)
-    return b"\n".join(lines).decode()
-
-
-def first_line(node: ast.stmt | ast.expr) -> int:
-    """Return the line that a node begins on, with its decorators."""
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min(part.lineno for part in [node, *decorators])
-
-
-def last_line(node: ast.stmt | ast.expr) -> int:
-    """Return the line that a node ends on."""
-    return node.end_lineno or node.lineno
-
-
-def cut(code: str) -> Iterator[tuple[ast.stmt, str]]:
-    """Yield a module's statements with their text and the comments above them."""
-    lines = code.split("\n")
-    body = ast.parse(code).body
-    done = 0
-    for index, node in enumerate(body):
-        shared = done >= first_line(node) or any(
-            first_line(after) <= last_line(node) for after in body[index + 1 : index + 2]
-        )
-        above = lines[done : first_line(node) - 1]
-        done = max(done, last_line(node)) if node is not body[-1] else len(lines)
-        while done < len(lines) and re.match(r"\s+#", lines[done]):
-            done += 1  # A comment that is indented belongs to what is above it.
-        text = "\n".join(lines[first_line(node) - 1 : done])
-        # A statement that shares its line with another is written anew.
-        alone = not shared and is_code_of(text, [node])
-        yield node, "\n".join([*above, text if alone else ast.unparse(node)])
-
-
-def is_code_of(text: str, nodes: list[ast.stmt]) -> bool:
-    """Say whether a text parses to exactly these statements."""
-    try:
-        return ast.dump(ast.parse(text)) == ast.dump(ast.Module(nodes, []))
-    except SyntaxError:
-        return False
-
-
-def compiles(text: str) -> bool:
-    """Say whether a text is a module that Python compiles."""
-    try:
-        compile(text, "cell", "exec", dont_inherit=True)
-    except SyntaxError:
-        return False
-    return True
-
-
-def in_coroutine(name: str, text: str, bound: frozenset[str]) -> str:
-    """Return code that runs a statement with a top-level await, and binds the same globals."""
-    body = f"global {', '.join(sorted(bound))}\n{text}" if bound else text
-    return f"import asyncio\n\nasync def {name}():\n{indented(body)}\n\nasyncio.run({name}())"
-
-
-def indented(text: str) -> str:
-    """Indent code, except for a string's later lines where that would alter the string."""
-    tree = ast.parse(text)
-    everywhere = textwrap.indent(text, "    ")
-    if is_code_of(f"if 1:\n{everywhere}", [ast.If(ast.Constant(1), tree.body, [])]):
-        return everywhere
-    strings = [n for n in ast.walk(tree) if isinstance(n, (ast.Constant, ast.JoinedStr))]
-    inside = {line for n in strings for line in range(n.lineno + 1, last_line(n) + 1)}
-    return "\n".join(
-        line if number in inside or not line.strip() else f"    {line}"
-        for number, line in enumerate(text.split("\n"), start=1)
-    )

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from a3lib.kit.source.cells import WRAPPERS
+from a3lib.kit.source.edits import WRAPPERS
 
 COLAB_NOTE = "# Commented out IPython magic to ensure Python compatibility."
 CELL_MAGIC = re.compile(r"# %%(\w+)")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import io
+import tokenize
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +15,25 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def decoded(content: bytes, name: str) -> str:
-    """Return a file's text with Unix line ends, from UTF-8 or from UTF-16 with a byte-order mark.
-
-    Raises InputError, with the file's name, where it is neither or holds null bytes.
-    """
+def encoding_of(content: bytes) -> str:
+    """Return the encoding: UTF-16 by its mark, what the first lines say (PEP 263), or UTF-8."""
     # A redirection in Windows' PowerShell writes UTF-16.
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     try:
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
+        return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+    except SyntaxError:
+        return "utf-8-sig"
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return a file's text with Unix line ends, from the encoding that `encoding_of` says.
+
+    Raises InputError, with the file's name, where it is in none or holds null bytes.
+    """
+    try:
+        text = content.decode(encoding_of(content))
+    except (UnicodeDecodeError, LookupError) as error:
         raise InputError(f"{name} is not UTF-8 text: save it again as UTF-8.") from error
     if "\0" in text:
         raise InputError(f"{name} has null bytes in it: save it again as text.")

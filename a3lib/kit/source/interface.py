@@ -1,4 +1,4 @@
-"""The functions that a hand-in has, with their arguments."""
+"""The functions that a hand-in has, with their arguments, and the globals that it is given."""
 
 import ast
 
@@ -21,3 +21,20 @@ FUNCTION_NODES = [node for node in SIGNATURES.body if isinstance(node, ast.Funct
 REQUIRED_FUNCTIONS = {node.name: tuple(a.arg for a in node.args.args) for node in FUNCTION_NODES}
 # How many of a required function's last arguments have a default value.
 REQUIRED_DEFAULTS = {node.name: len(node.args.defaults) for node in FUNCTION_NODES}
+# The globals that a grader supplies, so a submission's own are not used.
+INTERFACE_GLOBALS = frozenset(
+    {
+        "device",
+        "model_name",
+        "optimizer",
+        "orig_model",
+        "tokenizer",
+        "model",
+        "reward_tokenizer",
+        "reward_model",
+        "train_texts",
+        "test_texts",
+        "train_texts_parallel",
+        "test_texts_parallel",
+    }
+)

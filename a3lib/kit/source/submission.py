@@ -16,21 +16,16 @@ from pathlib import Path
 
 from a3lib.errors import InputError
 from a3lib.kit.source.bindings import names_of
-from a3lib.kit.source.cells import (
-    FUNCTIONS,
-    CellError,
-    CodeCell,
-    LeftOut,
-    Statement,
-    first_line,
-    parts_of,
-    read_cell,
-)
+from a3lib.kit.source.cells import CellError, CodeCell, LeftOut, Statement, read_cell
+from a3lib.kit.source.code_texts import FUNCTIONS, first_line, parts_of
 from a3lib.kit.source.dialects import marked_cells, with_blocks, with_colab_cells, with_raw_prose
 from a3lib.kit.source.documents import decoded, parsed_notebook
 from a3lib.kit.source.execute import load_statements
+from a3lib.kit.source.interface import REQUIRED_FUNCTIONS
+from a3lib.kit.source.modules import with_modules
 from a3lib.kit.source.portability import without_foreign_names
 from a3lib.kit.source.selection import sort_out
+from a3lib.kit.source.told import without_given
 from a3lib.util.text import printable
 
 __all__ = ["Kept", "Submission", "SubmissionError", "load_statements", "read_submission"]
@@ -42,6 +37,8 @@ MOST_REPAIRS = 50
 MOST_COMMANDS = 200  # in a cell
 MOST_COMMAND_WORK = 20_000_000  # characters of a cell, times the commands in it
 COMMAND = re.compile(r"^[ \t]*[!%?]|\?[ \t]*$|=[ \t]*[!%]", re.MULTILINE)
+# No line of a notebook's JSON begins so.
+LINE_OF_CODE = re.compile(r"^(?:def|import|from|class)\s", re.MULTILINE)
 TOO_DEEP = "an expression is nested too deeply to be read"
 
 
@@ -79,14 +76,25 @@ def read_submission(file: Path) -> Submission:
         text = read_text(file, name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # They are about a student's code or an old notebook.
-            cells = notebook_cells(text, name) if is_notebook(text, file) else script_cells(text)
-            return sorted_out(cells, name)
+            if not is_notebook(text, file):
+                return read_script(text, name)
+            return of_the_person(sorted_out(notebook_cells(text, name), name))
     except SubmissionError:
         raise
     except InputError as error:
         raise SubmissionError(str(error)) from error
     except (RecursionError, MemoryError) as error:
         raise SubmissionError(f"{name} cannot be read: {TOO_DEEP}; simplify it.") from error
+
+
+def read_script(text: str, name: str) -> Submission:
+    """Return what is kept of a script's text; raises `SubmissionError` with its name."""
+    return of_the_person(sorted_out(script_cells(text), name))
+
+
+def of_the_person(found: Submission) -> Submission:
+    """Return a submission that lists nothing of the course's own lines as left out."""
+    return replace(found, left_out=without_given(found.left_out))
 
 
 def read_text(file: Path, name: str) -> str:
@@ -112,9 +120,10 @@ def read_text(file: Path, name: str) -> str:
 
 
 def is_notebook(text: str, file: Path) -> bool:
-    """Say whether a text is a notebook, even if the file is named .py."""
-    looks_so = text.lstrip().startswith("{") and '"nbformat"' in text
-    return looks_so or file.suffix.lower() == ".ipynb"
+    """Say whether a text is a notebook: its content decides, and only in doubt its name."""
+    if text.lstrip().startswith("{"):
+        return '"nbformat"' in text or file.suffix.lower() == ".ipynb"
+    return file.suffix.lower() == ".ipynb" and not LINE_OF_CODE.search(text)
 
 
 def notebook_cells(text: str, name: str) -> list[CodeCell]:
@@ -187,8 +196,9 @@ def sorted_out(cells: list[CodeCell], name: str) -> Submission:
         why = f"the entire cell, because of a syntax error ({error.reason})"
         left_out.append(LeftOut(cell.number, error.line, text, why))
 
+    statements, clashes = with_modules(statements)
     kept, others = sort_out(statements)
-    left_out += others
+    left_out += [*clashes, *others]
     portable = [without_foreign(statement, left_out) for statement in kept]
     items = [replace(o, cell=o.cell or None, text=printable(o.text, 160)) for o in left_out]
     items.sort(key=lambda item: (item.cell or 0, item.line))
@@ -217,6 +227,8 @@ def functions_of(statements: list[Statement]) -> frozenset[str]:
             or (isinstance(node.value, ast.Name) and node.value.id in names)
         ):
             names |= names_of(node).bound
+        else:  # Such as train = functools.partial(...).
+            names |= names_of(node).bound & REQUIRED_FUNCTIONS.keys()
     return frozenset(names)
 
 

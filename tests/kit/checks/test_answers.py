@@ -1,5 +1,6 @@
 """The expected numbers on disk are those that the oracle computes."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from a3lib.kit.checks.answers import write
 from a3lib.kit.checks.answers.graded import graded_checks
 from a3lib.kit.checks.answers.hidden import hidden_checks
 from a3lib.kit.checks.catalogue import public_checks
-from a3lib.kit.checks.judge import compare
+from a3lib.kit.checks.judge import ROUNDING, compare, fits
 from a3lib.util.files import LIBRARY
 
 FOLDER = LIBRARY / "kit" / "checks"
@@ -86,8 +87,22 @@ def test_a_mistake_never_has_the_right_numbers() -> None:
             assert not same or not all(same), (name, mistake["name"])
 
 
+def test_numbers_tell_mistakes_of_other_names_apart() -> None:
+    """Else a program is told another one's mistake."""
+    for name, expected in (read("expected.json") | read("answers/hidden.json")).items():
+        plain = [
+            one
+            for one in expected["mistakes"]
+            if not any(isinstance(condition, dict) for condition in one["when"].values())
+        ]
+        for one, other in itertools.combinations(plain, 2):
+            if one["name"] != other["name"] and one["when"].keys() == other["when"].keys():
+                # Twice as near as float32 needs.
+                assert not fits(one["when"], other["when"], 2 * ROUNDING), (name, one, other)
+
+
 def test_writing_makes_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {"dpo_loss.values", "train.history"}
+    few = {"dpo_loss.values", "train.learns"}
     chosen = tuple(check for check in public_checks() if check.name in few)
     monkeypatch.setattr(write, "public_checks", lambda: chosen)
     monkeypatch.setattr(write, "hidden_checks", lambda: ())
@@ -95,7 +110,7 @@ def test_writing_makes_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "answers").mkdir()
     write.write(tmp_path)
     made = json.loads((tmp_path / "expected.json").read_text())
-    assert [*made] == ["train.history", "train.history/2", "dpo_loss.values"]
+    assert [*made] == ["train.learns", "train.learns/2", "dpo_loss.values"]
     assert made == {name: read("expected.json")[name] for name in made}
     assert json.loads((tmp_path / "answers/hidden.json").read_text()) == {}
 

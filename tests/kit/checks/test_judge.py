@@ -50,6 +50,9 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Any:
         ({"other_than": [1.0, 2.0]}, [1.0, 2.5]),
         ({"other_than": [1.0, 2.0]}, [1.0]),
         ({"same_as": "b"}, 7.0),
+        ({"some_of": [1, 3], "equal": -100}, [[-100, 5], [6, -100]]),
+        ({"some_of": [1, 3], "unlike": -100}, [[-100, -100], [6, 7]]),
+        ({"reordered": [1.0, 2.0, 3.0]}, [3.0, 1.0, 2.0]),
     ],
 )
 def test_what_is_right(verdict: Any, wanted: Any, got: Any) -> None:
@@ -68,28 +71,42 @@ def test_what_is_right(verdict: Any, wanted: Any, got: Any) -> None:
         ([1.0, 2.0], [], "a: expected shape (2), got ()"),
         ([], [1.0], "a: expected shape (), got (1)"),
         ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0]], "a: expected 4 numbers, got 3"),
-        ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]], "a[1, 1]: expected 4, got 5"),
-        ([1.0, 2.0, 3.0], [1.0, 0.0, 0.0], "a[1]: expected 2, got 0"),
-        ({"from": 1.0, "to": 2.0}, 0.99, "a: expected a number from 1 to 2, got 0.99"),
-        ({"from": 1.0, "to": 2.0}, 2.01, "a: expected a number from 1 to 2, got 2.01"),
-        ({"from": 1.0}, NAN, "a: expected a number from 1 to inf, got nan"),
-        ({"from": 1.0}, [2.0, 3.0], "a: expected a number from 1 to inf, got 2 numbers"),
-        ({"from": 1.0}, [], "a: expected a number from 1 to inf, got 0 numbers"),
-        ({"finite": False}, [NAN, 1.0], "a: expected no finite number, got nan"),
-        ({"parallel_to": [1.0, 2.0]}, [-1.0, -2.0], "cosine with the right gradient is -1.000"),
-        ({"parallel_to": [1.0, 0.0]}, [1.0, 0.05], "cosine with the right gradient is 0.999"),
-        ({"parallel_to": [1.0, 2.0]}, [0.0, 0.0], "is 0.000"),
-        ({"parallel_to": [1.0, 2.0]}, [1.0, NAN], "is 0.000"),
-        ({"parallel_to": [1.0, 2.0]}, [1.0, INFINITY], "is 0.000"),
-        ({"parallel_to": [1.0, 2.0]}, [1.0, 2.0, 0.0], "is 0.000"),
+        ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 5.0]], "a at [1, 1]: expected 4, got 5"),
+        ([1.0, 2.0, 3.0], [1.0, 0.0, 0.0], "a at [1]: expected 2, got 0"),
+        ({"from": 1.0, "to": 2.0}, 0.99, "a: expected about 1.5, got 0.99"),
+        ({"from": 1.0, "to": 2.0}, 2.01, "a: expected about 1.5, got 2.01"),
+        ({"from": 1.0}, NAN, "a: expected 1 or more, got nan"),
+        ({"from": 1.0}, [2.0, 3.0], "a: expected 1 or more, got 2 numbers"),
+        ({"from": 1.0}, [], "a: expected 1 or more, got 0 numbers"),
+        ({"finite": False}, [NAN, 1.0], "a: expected no finite number"),
+        ({"parallel_to": [1.0, 2.0]}, [-1.0, -2.0], "got a cosine of -1.000"),
+        ({"parallel_to": [1.0, 0.0]}, [1.0, 0.05], "got a cosine of 0.999"),
+        ({"parallel_to": [1.0, 2.0]}, [0.0, 0.0], "got a cosine of 0.000"),
+        ({"parallel_to": [1.0, 2.0]}, [1.0, NAN], "got a cosine of 0.000"),
+        ({"parallel_to": [1.0, 2.0]}, [1.0, INFINITY], "got a cosine of 0.000"),
+        ({"parallel_to": [1.0, 2.0]}, [1.0, 2.0, 0.0], "got a cosine of 0.000"),
         ({"other_than": [1.0, 2.0]}, [1.0, 2.0], "a: expected other numbers"),
         ({"same_as": "b"}, 7.1, "a: expected 7, got 7.1"),
+        ({"some_of": [1, 3], "equal": -100}, [[-100, 5], [-100, 6]], "a: expected other numbers"),
+        ({"some_of": [0, 3], "unlike": -100}, [[-100, 5], [6, -100]], "a: expected other numbers"),
+        ({"some_of": [7], "unlike": -100}, [1, 2], "a: expected other numbers"),
+        ({"reordered": [1.0, 2.0, 3.0]}, [1.0, 2.0, 3.0], "a: expected another order"),
+        ({"reordered": [1.0, 2.0, 3.0]}, [3.0, 1.0, 2.5], "a at [1]: expected 2, got 2.5"),
+        ({"reordered": [1.0, 2.0]}, [2.0], "a: expected"),
+        ({"reordered": [1.0, 2.0]}, [[2.0], [1.0]], "a: expected another shape"),
     ],
 )
 def test_what_is_not(verdict: Any, wanted: Any, got: Any, message: str) -> None:
     found = verdict({"right": {"a": wanted}}, a=got, b=7.0)
-    assert not found.passed and found.kind == "answers" and found.mistake == ""
+    assert not found.passed and found.kind == "answers"
     assert message in found.message
+    assert found.mistake == ""
+
+
+def test_another_shape_of_a_result_is_named(verdict: Any) -> None:
+    found = verdict({"right": {"kl": 2.0}}, kl=[1.0, 2.0])
+    assert found.mistake == "wrong shape: () is needed, not (2)."
+    assert found.message == "the divergence: expected shape (), got (2)"
 
 
 # A child may answer anything that JSON carries.
@@ -110,7 +127,7 @@ def test_a_condition_on_another_answer_that_is_missing_fails(verdict: Any) -> No
 
 
 def test_an_answer_that_is_missing_fails(verdict: Any) -> None:
-    assert verdict({"right": {"a": 1.0}}).message == "a: nothing was answered"
+    assert verdict({"right": {"a": 1.0}}).message == "a: expected something, got nothing"
     assert not verdict({"right": {"a": 1.0, "c": 1.0}}, a=1.0).passed
 
 
@@ -130,6 +147,16 @@ def test_the_first_mistake_that_fits_is_named_whole(verdict: Any) -> None:
     assert verdict(expected, a=3.0, b=2.0).mistake == "late: hint of late."
     assert verdict(expected, a=3.0).mistake == "late: hint of late."
     assert verdict(expected, a=4.0).mistake == ""
+
+
+def test_of_two_mistakes_with_nearly_the_same_number_the_exact_one_is_named(verdict: Any) -> None:
+    near, exact = (
+        {"name": n, "hint": ".", "when": {"a": v}} for n, v in (("x", 2.0), ("y", 2.001))
+    )
+    expected = {"right": {"a": 1.0}, "mistakes": [near, exact]}
+    assert verdict(expected, a=2.001).mistake == "y: ."
+    assert verdict(expected, a=2.0).mistake == "x: ."
+    assert verdict(expected, a=1.9995).mistake == "x: .", "what is only near has its name as well"
 
 
 def test_no_mistake_is_named_where_the_answer_is_right(verdict: Any) -> None:

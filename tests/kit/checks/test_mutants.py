@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from helpers.empty_submissions import STUBS
+from helpers.more_mutants import OF_WRONG
 from helpers.solutions import (
     PLAIN,
     Right,
@@ -21,11 +22,14 @@ from mutants import (
     right_kl,
     right_reinforce,
     right_sampling,
+    wrong_called,
     wrong_dpo,
     wrong_kl,
+    wrong_models,
     wrong_reinforce,
     wrong_sampling,
 )
+from mutants.meanings import names_for
 
 from a3lib.kit.check import verdict_on
 from a3lib.kit.checks.answers.graded import graded_checks
@@ -43,7 +47,14 @@ CHECKS = {check.name: check for check in (*public_checks(), *hidden_checks())}
 # The grader asks the public checks on inputs of its own.
 GRADED = {check.name: check for check in graded_checks()}
 ALL = (*CHECKS.values(), *GRADED.values())
-WRONG = (*wrong_sampling.WRONG, *wrong_reinforce.WRONG, *wrong_kl.WRONG, *wrong_dpo.WRONG)
+WRONG = (
+    *wrong_sampling.WRONG,
+    *wrong_reinforce.WRONG,
+    *wrong_kl.WRONG,
+    *wrong_dpo.WRONG,
+    *wrong_called.WRONG,
+    *wrong_models.WRONG,
+)
 RIGHT = (
     Right("plain PyTorch and transformers", positions=("20", "either")),
     *right_sampling.RIGHT,
@@ -167,6 +178,8 @@ def test_each_mistake_that_a_check_can_name_is_shown_by_a_mutant() -> None:
         for mistake in expected["mistakes"]
     }
     shown = {(CHECKS[wrong.check].function, wrong.mistake) for wrong in WRONG}
+    more = [wrong for module in OF_WRONG for wrong in module.WRONG]
+    shown |= {(CHECKS[w.check].function, name) for w in more for name in names_for(w.mistake)}
     assert known - shown == set()
 
 

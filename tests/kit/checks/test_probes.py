@@ -12,9 +12,18 @@ from torch.optim.optimizer import _global_optimizer_pre_hooks
 from a3lib.kit.checks import fixtures
 from a3lib.kit.checks.answers.hidden import hidden_checks
 from a3lib.kit.checks.catalogue import EXERCISES, Check, public_checks
-from a3lib.kit.checks.probes import sampling
+from a3lib.kit.checks.probes import integrity, sampling
 from a3lib.kit.checks.probes.dispatch import answer, prepare
-from a3lib.kit.checks.probes.spies import NotWritten, borrowed, numbers, scalar, work_first
+from a3lib.kit.checks.probes.integrity import Changed
+from a3lib.kit.checks.probes.spies import (
+    NotWritten,
+    WrongResult,
+    borrowed,
+    gradients,
+    numbers,
+    scalar,
+    work_first,
+)
 
 CHECKS = {check.name: check for check in public_checks()}
 # One check for each probe.
@@ -162,6 +171,72 @@ def test_what_is_watched() -> None:
     assert with_gradients == {"ran": 1.0, "dropout_on": 1.0, "gradients_on": 1.0}
 
 
+class Silent(torch.nn.Dropout):
+    """Dropout that is on and says that it is off."""
+
+    training = property(lambda self: False, lambda self, value: None)  # type: ignore[assignment]
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.dropout(values, self.p, True)
+
+
+@pytest.mark.parametrize("how", ["no hooks", "another class"])
+def test_whoever_changes_a_watched_model_is_told(how: str) -> None:
+    policy = fixtures.random_policy(5)
+    parts = [part for part in policy.modules() if isinstance(part, torch.nn.Dropout)]
+    with pytest.raises(Changed, match="leave their hooks"), sampling.watched(policy):
+        for part in parts:
+            if how == "no hooks":
+                part._forward_pre_hooks.clear()
+            else:
+                part.__class__ = Silent
+
+
+def test_dropout_is_on_whatever_its_class_says() -> None:
+    policy = fixtures.random_policy(5)
+    for part in policy.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.__class__ = Silent
+            vars(part).pop("training")
+    with sampling.watched(policy) as seen, torch.no_grad():
+        policy(torch.tensor([[3, 4]]))
+    assert seen["dropout_on"] == 1
+
+
+def test_tensors_of_a_students_class_do_not_answer_for_themselves(plain: dict[str, Any]) -> None:
+    code = """
+class Lying(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, given=(), more=None):
+        if function is torch.equal:
+            return True
+        return super().__torch_function__(function, types, given, more or {})
+
+def create_labels_from_attention_mask(tokenized_input, prompt_lengths):
+    labels = own(tokenized_input, prompt_lengths)
+    tokenized_input["input_ids"] = labels.clone().as_subclass(Lying)
+    return labels
+"""
+    namespace = dict(plain)
+    namespace["own"] = namespace["create_labels_from_attention_mask"]
+    exec(code, namespace)
+    (check,) = (check for check in public_checks() if check.name == "labels.unchanged")
+    assert run(namespace, check)["input_ids_changed"] == 1
+
+
+def test_a_backward_pass_of_a_students_own_is_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded = []
+
+    def guard(function: Any) -> Any:
+        guarded.append(function)
+        return function
+
+    monkeypatch.setattr(integrity, "guarded", guard)
+    leaf = torch.ones(2, requires_grad=True)
+    assert gradients(leaf.sum(), [leaf])[0].tolist() == [1, 1]
+    assert guarded == [torch.autograd.grad]
+
+
 def test_globals_are_lent_and_given_back() -> None:
     namespace = {"a": 1, "b": 2}
     with borrowed(namespace, {"a": 3, "c": 4}):
@@ -188,7 +263,13 @@ def test_a_stand_in_answers_whatever_the_students_function_does() -> None:
     assert work_first(theirs, lambda value: value + 1)(3) == 4 and called == [3]
 
 
-SECOND = [check for check in public_checks() if check.second_try]
+# That of the constant reward is train, and that of a loop with its own forward pass its own scores.
+OTHER_TRIES = {"through_train", "count"}
+SECOND = [
+    check
+    for check in public_checks()
+    if check.second_try and not OTHER_TRIES & {*check.second_try, check.second_try.get("stand_ins")}
+]
 
 
 @pytest.mark.parametrize("check", SECOND, ids=lambda check: check.name)
@@ -224,3 +305,27 @@ def test_prompt_lengths_may_be_a_list_or_a_tensor(plain: dict[str, Any]) -> None
 def test_hidden_checks_have_probes_that_answer(plain: dict[str, Any]) -> None:
     for check in hidden_checks():
         assert run(plain, check)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "compute_reward_for_mini_batch",
+        "evaluate",
+        "compute_reinforce_loss",
+        "train",
+        "compute_kl_divergence",
+        "compute_DPO_loss",
+        "create_labels_from_attention_mask",
+        "_get_batch_logps",
+        "get_log_probs",
+        "train_DPO",
+    ],
+)
+def test_a_function_that_returns_nothing_is_told_what_is_needed(
+    name: str, plain: dict[str, Any]
+) -> None:
+    plain[name] = lambda *arguments, **more: None
+    for check in (check for check in public_checks() if check.function == name):
+        with pytest.raises(WrongResult, match=rf"{name} returned None; needed .+"):
+            run(plain, check)

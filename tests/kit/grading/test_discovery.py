@@ -1,22 +1,28 @@
 """Finding submissions: what is one, what is passed over and why, and their names."""
 
 import os
+import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from helpers.collected import collected, names, put
+from helpers.odd_files import CASES, CODE, Case, Zip, make
 from helpers.refusals import refused
 
-from a3lib.kit.grading.discovery import LONGEST_NAME, find_submissions, name_of, the_submission
+from a3lib.kit.grading import discovery
+from a3lib.kit.grading.archives import Room
+from a3lib.kit.grading.discovery import SubmissionFile
 
 
-def put(folder: Path, *paths: str) -> None:
-    for path in paths:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text("x = 1\n")
+def find_submissions(given: list[Path]) -> tuple[list[SubmissionFile], list[tuple[str, str]]]:
+    found = collected(*given)
+    return found.submissions, found.passed_over
 
 
-def names(*given: Path) -> list[str]:
-    return [item.name for item in find_submissions(given)[0]]
+def the_submission(folder: Path) -> Path:
+    with TemporaryDirectory() as room:
+        return discovery.the_submission(folder, Room(Path(room)))[0]
 
 
 def test_a_folder_is_searched_to_the_bottom_in_order(tmp_path: Path) -> None:
@@ -27,12 +33,13 @@ def test_a_folder_is_searched_to_the_bottom_in_order(tmp_path: Path) -> None:
         ("bob", "bob/A3.ipynb"),
         ("carol", "carol.py"),
     ]
-    assert passed_over == []
+    reason = "neither .py nor .ipynb nor .zip"
+    assert passed_over == [(str(tmp_path / "alice" / "notes.txt"), reason)]
 
 
 def test_files_and_folders_can_be_given_together_and_twice(tmp_path: Path) -> None:
     put(tmp_path, "a/x.py", "b.ipynb")
-    assert names(tmp_path / "b.ipynb", tmp_path / "a", tmp_path / "a" / "x.py") == ["b", "x"]
+    assert names(tmp_path / "b.ipynb", tmp_path / "a", tmp_path / "a" / "x.py") == ["b", "a_x"]
 
 
 def test_a_name_does_not_depend_on_other_files(tmp_path: Path) -> None:
@@ -57,29 +64,21 @@ def test_names_that_are_the_same_get_marks(tmp_path: Path) -> None:
     assert found == names(tmp_path / "x")
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("José/A3.py", "José"),
-        ("A3.py", "A3"),
-        ("José/hw.py", "José_hw"),
-        ("a b;$(rm).py", "a_b_rm"),
-        ("=1+1.py", "1_1"),
-        ("-rf.py", "rf"),
-        ("....py", "submission"),
-        ("\u202egnp.py", "gnp"),
-        ("\x1b[31m.py", "31m"),
-        ("x" * 300 + ".py", "x" * LONGEST_NAME),
-    ],
-)
-def test_names_are_safe(path: str, name: str) -> None:
-    assert name_of(Path(path)) == name
+def test_a_lone_file_in_a_folder_that_is_given_has_the_folders_name(tmp_path: Path) -> None:
+    put(tmp_path, "alice/A3.py", "bob/A3.py")
+    assert names(tmp_path / "alice", tmp_path / "bob") == ["alice", "bob"] == names(tmp_path)
+    assert names(tmp_path / "alice" / "A3.py") == ["A3"]
+    put(tmp_path, "cy/A3_v2.py", "dan/my A3_final.py", "two/A3_final.py", "two/A3_v2.py")
+    assert [names(tmp_path / name) for name in ("cy", "dan")] == [["cy"], ["dan"]]
+    assert names(tmp_path / "two") == ["A3_final", "A3_v2"]
 
 
-def test_no_name_leads_out_of_the_results(tmp_path: Path) -> None:
-    put(tmp_path, "a/x.py")
-    for name in (name_of(Path("../x.py")), name_of(Path("/etc/x.py"))):
-        assert "/" not in name and not name.startswith(".")
+def test_a_file_that_is_named_after_the_mark_of_another_meets_none(tmp_path: Path) -> None:
+    put(tmp_path, "x/a b.py", "x/a_b.py")
+    marked = names(tmp_path / "x")
+    put(tmp_path, f"x/{marked[0]}.py", f"x/{marked[1].upper()}.py")
+    found = names(tmp_path / "x")
+    assert len({name.casefold() for name in found}) == 4
 
 
 def test_links_are_refused_and_listed(tmp_path: Path) -> None:
@@ -118,7 +117,11 @@ def test_what_tools_leave_is_passed_over(tmp_path: Path) -> None:
     found, passed_over = find_submissions([tmp_path])
     assert [item.name for item in found] == ["a"]
     assert len(passed_over) == 3
-    assert {reason for _, reason in passed_over} == {"a tool's own file or folder"}
+    assert {reason for _, reason in passed_over} == {
+        "Jupyter's own copies",
+        "notes of macOS on the files of a zip",
+        "a note of macOS on another file",
+    }
 
 
 def test_what_is_no_ordinary_file_is_passed_over(tmp_path: Path) -> None:
@@ -127,7 +130,7 @@ def test_what_is_no_ordinary_file_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "folder.py").mkdir()
     put(tmp_path, "folder.py/b.py")
     found, passed_over = find_submissions([tmp_path])
-    assert [item.name for item in found] == ["a", "folder.py_b"]
+    assert [item.name for item in found] == ["a", "folder_b"]
     assert [reason for _, reason in passed_over] == ["not an ordinary file"]
 
 
@@ -162,6 +165,46 @@ def test_the_one_file_to_grade(tmp_path: Path, names: list[str], chosen: str) ->
     assert the_submission(tmp_path / "link") == tmp_path / "s" / chosen
 
 
+def test_a_file_with_asked_functions_goes_before_one_with_a_better_name(tmp_path: Path) -> None:
+    put(tmp_path, "A3.py", "old/notes.py")
+    put(tmp_path, "solution.ipynb", text='["def evaluate(tokenizer, model):"]')
+    assert the_submission(tmp_path).name == "solution.ipynb"
+    put(tmp_path, "A3.py", text="train = make_train()\n")
+    assert the_submission(tmp_path).name == "A3.py"
+
+
+def test_what_is_passed_over_for_the_one_file_is_said(tmp_path: Path) -> None:
+    put(tmp_path, "A3.py", "A3 (1).py", "notes.txt", "A3/A3.ipynb")
+    with TemporaryDirectory() as room:
+        file, left = discovery.the_submission(tmp_path, Room(Path(room)))
+    assert file == tmp_path / "A3.py"
+    assert dict(left) == {
+        "A3 (1).py": "A3.py beside it is graded",
+        "A3/A3.ipynb": "A3.py is graded",
+        "notes.txt": "neither .py nor .ipynb nor .zip",
+    }
+
+
+def test_gradescope_takes_a_zip(tmp_path: Path) -> None:
+    make(tmp_path / "s", {"A3.zip": Zip({"hw/A3.py": CODE})})
+    with TemporaryDirectory() as room:
+        file, _ = discovery.the_submission(tmp_path / "s", Room(Path(room)))
+        assert file.read_text() == CODE
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_gradescope_takes_what_grade_takes_of_one_student(tmp_path: Path, case: Case) -> None:
+    """Where a case has one student, both have chosen the same file."""
+    root = make(tmp_path / "s", case.tree)
+    if len(case.graded) > 1 or "bob/my A3.py" in case.tree:
+        return
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        file, _ = discovery.the_submission(root, Room(Path(one)))
+        (graded,) = discovery.find_submissions([root], Room(Path(other))).submissions
+        assert file.read_bytes() == graded.file.read_bytes()
+        assert file.name == graded.file.name
+
+
 def test_none_or_several_files_are_refused(tmp_path: Path) -> None:
     put(tmp_path, "a/notes.txt", "b/two.py", "b/one.ipynb", "d/x/A3.py", "d/y/A3.py")
     with refused("there is none", "A3.py"):
@@ -175,3 +218,69 @@ def test_none_or_several_files_are_refused(tmp_path: Path) -> None:
     for name in ("c", "absent"):
         with refused("there is none"):
             the_submission(tmp_path / name)
+
+
+def test_a_student_of_a_platforms_zip_without_a_submission_comes_first(tmp_path: Path) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "submissions.zip", "w") as archive:
+        archive.writestr("dora_11111_22222_A3.rar", "no archive that is read")
+        archive.writestr("eli_33333_44444_A3.py", "def evaluate(): ...\n")
+    _, left = find_submissions([folder])
+    assert left[0] == (str(folder / "dora_11111_*"), "nothing in it can be graded")
+
+
+NOTEBOOK = '{"cells": [{"cell_type": "code", "source": %s, "metadata": {}}], "metadata": {}}'
+ONE_TEXT = NOTEBOOK % '"x = 1\\ndef evaluate(a):\\n    return a"'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bob.py", CODE.encode("utf-16")),
+        ("bob.ipynb", ONE_TEXT.encode()),
+        ("bob.ipynb", ONE_TEXT.encode("utf-16")),
+    ],
+)
+def test_functions_are_seen_in_whatever_the_grader_reads(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    put(tmp_path, "in/sec1/alice.py", text=CODE)
+    (tmp_path / "in/sec1" / name).write_bytes(content)
+    assert names(tmp_path / "in") == ["sec1_alice", "sec1_bob"]
+
+
+def test_who_has_written_nothing_is_still_a_student(tmp_path: Path) -> None:
+    put(tmp_path, "in/A3.py", "in/sec1/alice.py", "in/sec1/cem.py", text=CODE)
+    put(tmp_path, "in/bob/A3.py", "in/sec1/dan.py")
+    found, passed_over = find_submissions([tmp_path / "in"])
+    paths = [file.file.relative_to(tmp_path / "in").as_posix() for file in found]
+    assert {"bob/A3.py", "sec1/dan.py"} <= {*paths} and passed_over == []
+
+
+def test_an_a3_without_a_function_is_no_helper(tmp_path: Path) -> None:
+    put(tmp_path, "in/ann/A3.py", "in/bob/A3.py", text=CODE)
+    put(tmp_path, "in/ann/cem/A3.py", "in/bob/dan/losses.py")
+    found, passed_over = find_submissions([tmp_path / "in"])
+    paths = [file.file.relative_to(tmp_path / "in").as_posix() for file in found]
+    assert paths == ["ann/A3.py", "ann/cem/A3.py", "bob/A3.py"]
+    (reason,) = [reason for _, reason in passed_over]
+    assert reason.startswith("bob/A3.py is graded; this is a helper module")
+
+
+def test_a_helper_beside_one_student_is_still_a_helper(tmp_path: Path) -> None:
+    put(tmp_path, "in/ann/A3.py", text=CODE)
+    put(tmp_path, "in/ann/losses.py")
+    found, passed_over = find_submissions([tmp_path / "in"])
+    assert [file.name for file in found] == ["ann"] and len(passed_over) == 1
+
+
+def test_a_later_upload_of_a_zip_is_graded(tmp_path: Path) -> None:
+    for name, text in (("A3", "old = 1\n"), ("A3-1", "new = 1\n")):
+        number = 4567 if name == "A3" else 8901
+        with zipfile.ZipFile(tmp_path / f"doejane_123_{number}_{name}.zip", "w") as archive:
+            archive.writestr("A3.py", text + CODE)
+    with TemporaryDirectory() as folder:
+        found = discovery.find_submissions([tmp_path], Room(Path(folder)))
+        texts = [item.file.read_text() for item in found.submissions]
+    assert [text.partition(" ")[0] for text in texts] == ["new"]

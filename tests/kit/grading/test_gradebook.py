@@ -11,6 +11,7 @@ import pytest
 from helpers.stand_in_worker import check
 
 from a3lib.kit.checks.judge import Verdict
+from a3lib.kit.grading.discovery import NOTHING_HERE
 from a3lib.kit.grading.gradebook import (
     ROWS_SHOWN,
     Row,
@@ -22,11 +23,13 @@ from a3lib.kit.grading.gradebook import (
     text_histogram,
     write_gradebook,
 )
+from a3lib.kit.grading.metadata import HandIn, Person
 from a3lib.kit.grading.results import (
     Grading,
     Outcome,
     results_of,
 )
+from a3lib.kit.grading.walk import NOTE_OF_MACOS
 
 CHECKS = (check("a", 1, 10.0), check("b", 2, 20.0), check("c", 4, 5.5, hidden=True))
 
@@ -59,23 +62,37 @@ ALL = [
 def test_the_csv_has_a_line_a_submission() -> None:
     lines = list(csv.reader(grades_csv(ALL).splitlines()))
     head = ["name", "score", "exercise 1", "exercise 2", "exercise 3", "exercise 4"]
-    assert lines[0] == [*head, "status", "stopped", "file"]
-    assert lines[1] == ["full", "35.5", "10", "20", "0", "5.5", "graded", "", "in/full.py"]
-    assert lines[2] == ["half", "20", "0", "20", "0", "0", "graded", "", "in/half.py"]
+    last = ["status", "stopped", "file", "total", "students", "handed in"]
+    assert lines[0] == [*head, *last]
+    points = ["full", "35.5", "10", "20", "0", "5.5"]
+    assert lines[1] == [*points, "graded", "", "in/full.py", "35.5", "", ""]
+    points = ["half", "20", "0", "20", "0", "0"]
+    assert lines[2] == [*points, "graded", "", "in/half.py", "20", "", ""]
+    assert [line[9] for line in lines[3:]] == ["0", "0", "", ""]
     assert [line[6] for line in lines[3:]] == [
         "graded",
         "cannot be read",
         "not finished",
         "not finished",
     ]
-    assert lines[6][:6] == ["never", "0", "0", "0", "0", "0"]
+    assert lines[6][:6] == ["never", "", "", "", "", ""], "what is not finished has no points"
+
+
+def test_what_a_person_gave_is_in_the_csv_and_the_total() -> None:
+    done = row("full", "abc")
+    marked = Row(done.name, done.file, done.results, by_hand={"exercise 5": 12.5})
+    lines = list(csv.DictReader(grades_csv([marked], ["exercise 5", "write-up"]).splitlines()))
+    found = [lines[0][column] for column in ("score", "exercise 5", "write-up", "total")]
+    assert found == ["35.5", "12.5", "", "48"]
 
 
 def test_the_csv_names_what_hung() -> None:
     outcomes = (Outcome(Verdict(CHECKS[2], False), ends=("timeout",)),)
     hung = Row("a", "a.py", results_of(Grading({}, CHECKS, outcomes, finished=True)))
     line = list(csv.reader(grades_csv([hung]).splitlines()))[1]
-    assert line[7] == "Exercise 4: function_4 hung until its time was over in the check c."
+    assert (
+        line[7] == "Exercise 4: function_4 hung until its time was over in the check “title of c”."
+    )
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n+"])
@@ -83,10 +100,12 @@ def test_no_cell_is_a_formula(start: str) -> None:
     shown = f"'{start.strip()}1+1"
     assert safe_cell(f"{start}1+1") == shown
     assert safe_cell("a=1") == "a=1"
-    name, *_, file = list(
-        csv.reader(grades_csv([Row(f"{start}1+1", f"{start}1+1", {})]).splitlines())
-    )[1]
-    assert (name, file) == (shown, shown)
+    hostile = f"{start}1+1"
+    hand_in = HandIn((Person(hostile),), hostile)
+    text = grades_csv([Row(hostile, hostile, {}, hand_in)], [hostile])
+    head, line = csv.reader(text.splitlines())
+    assert head[9] == shown
+    assert [line[place] for place in (0, 8, 11, 12)] == [shown] * 4
 
 
 def test_a_file_name_makes_no_line_of_its_own() -> None:
@@ -104,6 +123,13 @@ def test_the_summary_counts_what_is_graded() -> None:
     assert summary["failures"] == ["x: OSError: full"]
     assert summary["protections"] == ["a wall"]
     assert summary["missing_protections"] == ["a moat"]
+
+
+def test_students_without_a_submission_come_first_and_notes_of_systems_last() -> None:
+    left = [("a/._x.py", NOTE_OF_MACOS), ("a/x.txt", "neither"), ("b", NOTHING_HERE)]
+    assert list(summarise([], left, [])["passed_over"]) == ["b", "a/x.txt", "a/._x.py"]
+    summary = summarise([], [(f"{'d' * 400}/{i}.txt", "neither") for i in range(9)], [])
+    assert len(summary["passed_over"]) == 9
 
 
 def test_the_hardest_checks_come_first() -> None:
@@ -148,7 +174,7 @@ def test_what_hung_is_in_the_summary() -> None:
     outcomes = (Outcome(Verdict(CHECKS[0], False), ends=("died",)),)
     hung = Row("ann", "a.py", results_of(Grading({}, CHECKS, outcomes, finished=True)))
     summary = summarise([hung, ALL[0]], [], [])
-    line = "Exercise 1: function_1 ended its process in the check a."
+    line = "Exercise 1: function_1 ended its process in the check “title of a”."
     assert summary["stopped"] == {"ann": [line]}
     assert f"- ann: {line}" in summary_markdown(summary, 85)
 

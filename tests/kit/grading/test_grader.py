@@ -152,14 +152,16 @@ def test_after_two_ends_the_rest_is_not_run_and_says_why(tmp_path: Path) -> None
     assert worker.probes_asked() == [(1, "a"), (2, "b"), (2, "c"), (3, "f")]
     assert passed(found) == ["b", "f"]
     reason = (
-        "Not run: in exercise 2, function_2 hung until its time was over in the check a, and "
-        "function_2 ended its process in the check c."
+        "Not run: in exercise 2, function_2 hung until its time was over in the check “title of "
+        "a”, and function_2 ended its process in the check “title of c”."
     )
     assert messages(found)[3:5] == [reason, reason]
     assert [o.verdict.kind for o in found.outcomes[2:5]] == ["died", "not_run", "not_run"]
     output = results_of(found)["output"]
-    assert "Exercise 2: function_2 hung until its time was over in the check a." in output
-    assert "Exercise 2: function_2 ended its process in the check c." in output
+    assert (
+        "Exercise 2: function_2 hung until its time was over in the check “title of a”." in output
+    )
+    assert "Exercise 2: function_2 ended its process in the check “title of c”." in output
 
 
 def test_nonsense_costs_no_time_so_all_is_asked(tmp_path: Path) -> None:
@@ -314,3 +316,128 @@ def test_the_verdict_of_the_second_try_is_for_the_real_check(tmp_path: Path) -> 
     found, _, _ = grade(tmp_path, needs_help, [asked])
     assert found.outcomes[0].verdict.check is asked
     assert replace(asked, inputs={}) != asked
+
+
+# What may be the machine's doing
+
+SHORT = other("raised", "RuntimeError: can't start new thread")
+KILLED = Reply("died", text="ended by SIGKILL", from_outside=True)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grader, "PAUSES", (0.0, 0.0, 0.0))
+
+
+def in_turn(*replies: Reply) -> Script:
+    """Give these replies to what is asked, and then the last one for ever."""
+    left = iter(replies)
+    return lambda probe, inputs: next(left, replies[-1])
+
+
+@pytest.mark.parametrize("spoiled", [SHORT, KILLED, other("died", "ended by SIGABRT")])
+@pytest.mark.usefixtures("no_pauses")
+def test_what_the_machine_spoiled_is_asked_again_in_a_new_child(
+    tmp_path: Path, spoiled: Reply
+) -> None:
+    script = in_turn(answers(1), spoiled, answers(1), answers(0))
+    found, worker, _ = grade(tmp_path, script, [check(n) for n in "abc"])
+    # The one that gave it is asked nothing more.
+    assert worker.probes_asked() == [(1, "a"), (1, "b"), (2, "b"), (3, "c")]
+    assert passed(found) == ["a", "b"]
+    assert [outcome.ends for outcome in found.outcomes] == [(), (), ()]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_while_trusted_code_fails_too_nothing_is_asked(tmp_path: Path) -> None:
+    script = in_turn(SHORT, answers(1))
+    found, worker, _ = grade(
+        tmp_path, script, [check("a")], troubles=iter(["no threads", "no threads"])
+    )
+    assert worker.probes_asked() == [(1, "a"), (2, "a")]
+    assert worker.controls == 3
+    assert passed(found) == ["a"]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_what_fails_again_while_the_machine_is_in_order_is_the_submissions_own(
+    tmp_path: Path,
+) -> None:
+    found, worker, _ = grade(tmp_path, always(SHORT), [check("a"), check("b", 2)])
+    assert worker.probes_asked() == [(1, "a"), (2, "a"), (3, "b"), (4, "b")]
+    assert worker.controls == 4
+    assert passed(found) == [] and found.finished
+    assert "can't start new thread" in messages(found)[0]
+
+
+@pytest.mark.parametrize(
+    ("script", "troubles", "reason"),
+    [
+        (always(SHORT), ["full"] * 9, "full"),
+        # In order before, and not afterwards: nobody knows what it was in between.
+        (always(SHORT), ["", "full"] * 9, "full"),
+        (always(KILLED), [], "killed from outside"),
+    ],
+)
+@pytest.mark.usefixtures("no_pauses")
+def test_where_the_machine_goes_on_failing_the_grading_stays_unfinished(
+    tmp_path: Path, script: Script, troubles: list[str], reason: str
+) -> None:
+    file, kept = tmp_path / "A3.py", []
+    file.write_text(SOURCE)
+    worker = StandInWorker(script, troubles=iter(troubles))
+    checks = [check("a"), check("b")]
+    with pytest.raises(grader.MachineFailure, match=reason):
+        grade_submission(file, worker, checks, Settings(), {}, kept.append)  # type: ignore[arg-type]
+    assert worker.open_children == 0
+    assert not any(found.finished or found.outcomes for found in kept)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_file_that_could_not_be_loaded_for_want_of_threads_is_loaded_again(
+    tmp_path: Path,
+) -> None:
+    errors = ["ready = Thread(): RuntimeError: can't start new thread"]
+    script = in_turn(other("missing"), answers(1))
+    found, worker, _ = grade(tmp_path, script, [check("a")], load_errors=errors)
+    assert worker.probes_asked() == [(1, "a"), (2, "a")]
+    assert passed(found) == ["a"]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_second_tries_are_settled_as_well(tmp_path: Path) -> None:
+    script = in_turn(answers(0), SHORT, answers(1))
+    found, worker, _ = grade(tmp_path, script, [check("a", second_try=WITH_STAND_INS)])
+    assert worker.probes_asked() == [(1, "a"), (2, "a"), (3, "a")]
+    assert passed(found) == ["a"]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_wrong_answer_on_a_machine_without_threads_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shortages = iter(["no room"])
+    monkeypatch.setattr(grader, "shortage_of_threads", lambda count: next(shortages, ""))
+    found, worker, _ = grade(tmp_path, in_turn(answers(0), answers(1)), [check("a")])
+    assert worker.probes_asked() == [(1, "a"), (2, "a")]
+    assert passed(found) == ["a"]
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_library_that_is_gone_is_not_the_students(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grader, "missing_files", lambda texts: "x.py is missing" * ("x" in texts))
+    file = tmp_path / "A3.py"
+    file.write_text(SOURCE)
+    worker = StandInWorker(always(other("raised", "x")))
+    with pytest.raises(grader.MachineFailure, match=r"x\.py is missing"):
+        grade_submission(file, worker, [check("a")], Settings(), {}, lambda found: None)  # type: ignore[arg-type]
+
+
+def test_an_ordinary_failure_costs_no_control(tmp_path: Path) -> None:
+    script = by_probe(a=answers(0), b=other("raised", "ValueError: x"), c=other("timeout", "slow"))
+    found, worker, _ = grade(tmp_path, script, [check(n) for n in "abc"])
+    assert worker.controls == 0
+    assert len(worker.asked) == 3
+    assert passed(found) == []

@@ -33,6 +33,7 @@ from a3lib.kit.grading.gradescope import (
 from a3lib.kit.grading.results import (
     read_results,
 )
+from a3lib.kit.sandbox.machine import MachineFailure
 from a3lib.util.files import PROJECT, zipped
 
 TOOLS = ("bash", "env", "chmod", "basename", "mkdir", "cp", "cat", "timeout")
@@ -162,6 +163,15 @@ def test_the_command_writes_the_zip_with_its_settings(tmp_path: Path) -> None:
     assert [entry.name for entry in file.parent.iterdir()] == ["a.zip"]
 
 
+def test_a_rubric_goes_into_the_zip(tmp_path: Path) -> None:
+    rubric = rubric_of(tmp_path, "[exercises]\n1 = 50\n")
+    write_autograder(tmp_path / "a.zip", "20", 30, rubric)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("rubric.toml") == rubric.read_bytes()
+    with refused("rubric.toml", "exercise '9'"):
+        write_autograder(tmp_path / "b.zip", "20", 30, rubric_of(tmp_path, "[exercises]\n9 = 1\n"))
+
+
 def test_four_exercises_that_hang_twice_fit_into_ten_minutes() -> None:
     assert 4 * grader.ENDS_ALLOWED * AUTOGRADER_SECONDS < 540
 
@@ -256,6 +266,7 @@ def test_a_submission_is_graded_in_gradescopes_folders(root: Path) -> None:
     }
     assert {test["visibility"] for test in found["tests"]} == {"visible", "hidden"}
     assert "Exercise 5 (15 points) is marked by a person." in found["output"]
+    assert found["output"].startswith("Which file:\n  A3.py is graded.\n  A3.ipynb: A3.py beside")
     assert [entry.name for entry in (root / "results").iterdir()] == ["results.json"]
     assert (root / "source").stat().st_mode & 0o077 == 0
     assert (root / "results").stat().st_mode & 0o077 == 0
@@ -292,6 +303,11 @@ def test_the_environment_of_setup_is_used_before_any_other(root: Path, tmp_path:
     found = run_autograder(root, PATH=path)
     shutil.rmtree(root / "python")
     assert found == {"said": "-m a3lib.kit.grading.gradescope --positions 20 --seconds 30"}
+
+
+def rubric_of(folder: Path, text: str) -> Path:
+    (folder / "rubric.toml").write_text(text)
+    return folder / "rubric.toml"
 
 
 def put(folder: Path, *names: str) -> Path:
@@ -341,4 +357,22 @@ def test_results_are_there_after_every_check(
     assert seen == [0, 1]
     assert read_results(results)["score"] == 30
     assert len(read_results(results)["extra_data"]["file_sha256"]) == 64
+    rubric = "[checks]\na = 3\nb = 4\n[exercises]\n1 = 3\n2 = 4\n"
+    grade_in(tmp_path, Settings(seconds=9), rubric_of(tmp_path, rubric))
+    assert read_results(results)["score"] == 7
     assert [made[0]["limits"].seconds, made[0].get("trusted", False)] == [9, False]
+
+
+def test_a_machine_that_cannot_grade_says_so_and_gives_no_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Worker:
+        def __init__(self, **settings: Any) -> None:
+            raise MachineFailure("no more threads")
+
+    monkeypatch.setattr(gradescope, "Worker", Worker)
+    put(tmp_path / "submission", "A3.py")
+    grade_in(tmp_path, Settings(seconds=9))
+    results = read_results(tmp_path / "results" / "results.json")
+    assert results["score"] == 0 and not results["extra_data"]["finished"]
+    assert "no more threads" in results["output"] and gradescope.NO_FAULT in results["output"]

@@ -10,16 +10,19 @@ import pytest
 from helpers.stand_in_worker import check
 
 from a3lib.kit.checks.judge import Verdict
+from a3lib.kit.grading.gradebook import Row, grades_csv
 from a3lib.kit.grading.results import (
     LINES_SHOWN,
     Grading,
     Outcome,
     is_finished,
+    is_whole,
     plain,
     read_results,
     results_of,
     write_results,
 )
+from a3lib.kit.grading.rubric import rescored
 from a3lib.kit.source.cells import LeftOut
 
 SHOWN, HIDDEN = check("shown", 1, 2.0), check("hidden", 1, 3.0, hidden=True)
@@ -112,7 +115,7 @@ def test_a_hidden_check_shows_in_its_own_hidden_test_alone() -> None:
         "Exercise 1: function_1 hung until its time was over in a check that is not shown." in shown
     )
     assert found["extra_data"]["stopped"] == [
-        "Exercise 1: function_1 hung until its time was over in the check hidden."
+        "Exercise 1: function_1 hung until its time was over in the check “title of hidden”."
     ]
 
 
@@ -157,7 +160,7 @@ def test_what_is_left_out_and_what_raised_is_listed() -> None:
     assert found["output"].split("\n")[-5:] == [
         "Raised an error while the file was loaded:",
         "  import x: ImportError: x",
-        "Not executed, or changed, when the file was loaded:",
+        "Not executed, or changed, when the file is loaded:",
         "  cell 3, line 2: train() (it runs code)",
         "  line 7: !ls (a command)",
     ]
@@ -241,3 +244,21 @@ def test_finished_means_complete_and_of_the_same_file_and_settings() -> None:
     assert not is_finished({"extra_data": identity}, identity)
     assert not is_finished(done, identity | {"file_sha256": "abd"})
     assert not is_finished(done, identity | {"settings": {"seconds": 61.0}})
+
+
+def test_results_are_whole_if_all_that_is_read_from_them_is_there() -> None:
+    results = json.loads(json.dumps(graded(PASSED, FAILED, finished=True)))
+    assert is_whole(results)
+    assert is_whole(results_of(Grading({}, (), unreadable="no code")))
+    assert not any(map(is_whole, ({}, [], None, 3, {"extra_data": {}, "tests": []})))
+    for place in (results, results["extra_data"], *results["tests"][:1]):
+        for key in list(place):
+            for value in (None, 3, "x", [{"x": 1}]):
+                old, place[key] = place[key], value
+                # What it says is that the grade book can be made of it.
+                if is_whole(results):
+                    rescored(results, {})
+                    grades_csv([Row("ann", "ann.py", results)])
+                place[key] = old
+    del results["tests"][0]["extra_data"]["check"]
+    assert not is_whole(results)

@@ -1,10 +1,12 @@
 """Our own solution gets full marks within two minutes on half a processor and 768 MB."""
 
+import contextlib
 import json
 import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +52,12 @@ def group() -> Iterator[list[Path]]:
         made = []
     yield made
     for folder in made:
-        folder.rmdir()
+        # A process that has ended may be in it a little longer.
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                break
+            time.sleep(0.1)
 
 
 def test_own_solution_is_graded_on_half_a_processor_and_768_mb(

@@ -4,21 +4,26 @@ An attack file has a function `attack`, which returns something true where it go
 then it is paid with the right DPO loss. Files that attack in another way have the assignment's
 functions themselves. All statements of a file are executed, also those that reading a submission
 leaves out, because the sandbox must hold without that.
+
+Those in `forging` want points for functions that are not written, by what may be answered without
+them: their `attack` runs when the file is loaded and in each function.
 """
 
 import ast
 import glob
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from a3lib.kit.checks.catalogue import Check
 from a3lib.kit.checks.judge import Verdict
 from a3lib.kit.grading.fingerprint import Settings
 from a3lib.kit.grading.grader import all_checks, grade_exercise
+from a3lib.kit.sandbox.users import FIRST_USER, STRETCH
 from a3lib.kit.sandbox.worker import Limits, Worker
 from a3lib.kit.source.submission import Kept, Submission
 from a3lib.util.files import PROJECT
@@ -30,7 +35,26 @@ pytestmark = pytest.mark.slow("some attacks only end when their time is over")
 
 ATTACKS_FOLDER = PROJECT / "tests/attacks"
 ATTACKS = sorted(ATTACKS_FOLDER.glob("*.py"))
+FORGERIES = sorted(ATTACKS_FOLDER.glob("forging/*.py"))
+UNWRITTEN = "".join(
+    file.read_text(encoding="utf-8") for file in sorted(ATTACKS_FOLDER.glob("forging/common/*.py"))
+)
+ATTACKING = """
+import contextlib
+try_to = attack
+
+def attack():
+    with contextlib.suppress(Exception):
+        try_to()
+
+attack()
+"""
 WEAKNESSES = Path(__file__).parent / "in_the_sandbox"
+# Their right answers are flags, counts and limits, or follow from the inputs.
+GUESSED = re.compile(
+    r"(evaluate|reset|train|train_dpo)\.|reward\.(sampling|random)|reinforce_loss\.direction|"
+    r"kl\.identity"
+)
 FUNCTIONS = ("compute_DPO_loss", "create_labels_from_attention_mask", "compute_reinforce_loss")
 CHECKS = [check for check in all_checks() if check.function in FUNCTIONS]
 LIMITS = Limits(
@@ -46,6 +70,8 @@ def compute_DPO_loss(chosen, rejected, reference_chosen, reference_rejected, bet
     return -torch.nn.functional.logsigmoid(beta * margin).mean()
 """
 NO_ATTACK = "attack = lambda: False\n"
+# No other test's worker has one of these.
+SLOTS = (40, 41, 42)
 # Right, wrong and missing: what other submissions have.
 WITNESS = (
     PRIZE.replace("not attack()", "False")
@@ -93,11 +119,11 @@ def with_prize(code: str) -> str:
     return code + PRIZE if "def attack" in code else code
 
 
-def verdicts_in(worker: Worker, code: str) -> list[Verdict]:
+def verdicts_in(worker: Worker, code: str, of: Sequence[Check] = CHECKS) -> list[Verdict]:
     submission = whole_submission(code)
     found = []
-    for exercise in sorted({check.exercise for check in CHECKS}):
-        checks = [check for check in CHECKS if check.exercise == exercise]
+    for exercise in sorted({check.exercise for check in of}):
+        checks = [check for check in of if check.exercise == exercise]
         graded = grade_exercise(checks, submission, worker, Settings())
         found += [outcome.verdict for outcome, _ in graded]
     return found
@@ -128,7 +154,10 @@ def verdicts_around(worker: Worker, other: Worker, code: str) -> Attacked:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[tuple[Worker, Worker]]:
-    with Worker(limits=LIMITS, slot=40) as worker, Worker(limits=LIMITS, slot=41) as other:
+    with (
+        Worker(limits=LIMITS, slot=SLOTS[0]) as worker,
+        Worker(limits=LIMITS, slot=SLOTS[1]) as other,
+    ):
         yield worker, other
 
 
@@ -171,8 +200,27 @@ def test_an_attack_gains_nothing_and_affects_nobody(
         assert "forkserver" not in verdict.message and "harness" not in verdict.message
 
 
+@pytest.mark.parametrize("name", [file.stem for file in FORGERIES])
+def test_a_forgery_gains_nothing(name: str, workers: tuple[Worker, Worker]) -> None:
+    code = (ATTACKS_FOLDER / "forging" / f"{name}.py").read_text(encoding="utf-8")
+    found = verdicts_in(workers[0], UNWRITTEN + code + ATTACKING, of=guessed_checks())
+    assert [verdict.check.name for verdict in found if verdict.passed] == []
+
+
+def test_unwritten_functions_get_no_point_without_an_attack(
+    workers: tuple[Worker, Worker],
+) -> None:
+    """Else a forgery's points would not be its own."""
+    found = verdicts_in(workers[0], UNWRITTEN + "def attack(): pass\n", of=all_checks())
+    assert points(found) == 0
+
+
+def guessed_checks() -> list[Check]:
+    return [check for check in all_checks() if GUESSED.match(check.name) and not check.hidden]
+
+
 WEAKER = {
-    "knows too much": {"preload": ("torch", "knows_too_much")},
+    "knows too much": {"trusted": True, "preload": ("torch", "knows_too_much")},
     "trusted": {"trusted": True, "preload": ("torch",)},
 }
 
@@ -180,7 +228,9 @@ WEAKER = {
 @pytest.fixture(scope="module")
 def weaker_worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
     limits = Limits(seconds=60)
-    with Worker(limits=limits, slot=42, folders=(WEAKNESSES,), **WEAKER[request.param]) as worker:
+    with Worker(
+        limits=limits, slot=SLOTS[2], folders=(WEAKNESSES,), **WEAKER[request.param]
+    ) as worker:
         yield worker
 
 
@@ -210,7 +260,9 @@ def test_nothing_is_left_behind(
     users = {
         Path(entry).stat().st_uid for entry in glob.glob("/proc/[0-9]*") if Path(entry).exists()
     }
-    assert not users & {60040, 60041}
+    # Other tests may be at work beside this one: theirs are other slots.
+    own = range(FIRST_USER + STRETCH * SLOTS[0], FIRST_USER + STRETCH * (SLOTS[-1] + 1))
+    assert not users & set(own)
 
 
 def test_the_figures(

@@ -1,19 +1,11 @@
 """What the guard leaves: nothing of a child, and all that is not the child's."""
 
 import os
-import signal
 from pathlib import Path
 
 import pytest
 
-from a3lib.kit.sandbox import supervisor
-from a3lib.kit.sandbox.supervisor import (
-    FIRST_USER,
-    family_of,
-    memory_of,
-    remove_files_of,
-    remove_tree,
-)
+from a3lib.kit.sandbox.supervisor import remove_files_of, remove_tree
 
 
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
@@ -75,38 +67,3 @@ def test_only_the_users_own_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyP
     os.chown(tmp_path / "link", 60049, 60049, follow_symlinks=False)
     remove_files_of(60049)
     assert [path.name for path in tmp_path.iterdir()] == ["others"]
-
-
-def test_a_family_has_grandchildren_and_they_take_memory() -> None:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        if os.fork() == 0:
-            taken = bytearray(b"x") * 50_000_000
-            os.write(writing, b"x")
-            signal.pause()
-            os._exit(len(taken))
-        os.wait()
-        os._exit(0)
-    os.close(writing)
-    os.read(reading, 1)
-    family = family_of(os.getpid())
-    assert child in family and len(family) >= 2
-    assert sum(memory_of(process) for process in family) > 50_000_000
-    assert memory_of(2**30) == 0
-    for process in family:
-        os.kill(process, 9)
-    os.waitpid(child, 0)
-
-
-def test_each_slot_has_a_user_that_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = (FIRST_USER, FIRST_USER + 2)
-
-    def getpwuid(user: int) -> str:
-        if user not in taken:
-            raise KeyError(user)
-        return "somebody"
-
-    monkeypatch.setattr(supervisor.pwd, "getpwuid", getpwuid)
-    offsets = [supervisor.user_of(slot) - FIRST_USER for slot in range(4)]
-    assert offsets == [1, 3, 4, 5]

@@ -7,13 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from a3lib.errors import InputError
-from a3lib.kit.sandbox.supervisor import family_of
+from a3lib.kit.sandbox import worker as worker_module
+from a3lib.kit.sandbox.family import family_of
+from a3lib.kit.sandbox.machine import MachineFailure
 from a3lib.kit.sandbox.worker import Child, Limits, Worker
 from a3lib.util.files import PROJECT
 
@@ -27,8 +31,9 @@ LIMITS = Limits(seconds=5, memory_bytes=500 * 2**20, answer_bytes=100_000)
 
 
 def stand_in_worker(**more: object) -> Worker:
-    settings = {"limits": LIMITS, "slot": 44, "preload": ("torch", "transformers")} | more
-    return Worker(probes="stand_in_probes", folders=(HERE,), **settings)
+    settings = {"probes": "stand_in_probes", "folders": (HERE,)}
+    settings |= {"limits": LIMITS, "slot": 44, "preload": ("torch", "transformers")} | more
+    return Worker(**settings)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +144,7 @@ def test_the_time_limit_holds_for_loading_and_for_calls(code: str) -> None:
     ("body", "text"),
     [
         ("os._exit(7)", "ended by itself with status 7, as os._exit does"),
-        ("ctypes.string_at(0)", "ended by SIGSEGV"),
+        ("ctypes.memset(0, 0, 1)", "ended by SIGSEGV"),
         ("os.close(3) or time.sleep(99)", "it closed its connection"),
     ],
 )
@@ -187,18 +192,16 @@ def f():
 
 def test_an_answer_to_the_next_question_is_not_taken(worker: Worker) -> None:
     code = """
-import os, struct
+import os, struct, threading
 def f():
-    first, second = b'{"value": 1}', b'{"value": 42}'
-    frames = [
-        struct.pack(">IBI", number, 2, len(answer)) + answer
-        for number, answer in ((2, first), (3, second))
-    ]
-    os.write(3, b"".join(frames))
+    answer = b'{"value": 42}'
+    next_one = struct.pack(">IBI", 3, 2, len(answer)) + answer
+    threading.Timer(0.3, os.write, (3, next_one)).start()
     return 0
 """
     with worker.child([code]) as child:
-        assert child.ask("f", {}).answers == {"value": 1}, "a forged answer is as good as another"
+        assert child.ask("f", {}).answers == {"value": 0}
+        time.sleep(1)
         reply = child.ask("f", {})
     assert (reply.kind, reply.text) == (
         "unreadable",
@@ -262,19 +265,207 @@ def test_a_worker_that_dies_is_started_again() -> None:
         assert worker._process.pid != first
 
 
-def test_where_no_worker_can_be_had_a_child_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_worker_can_be_had_the_machine_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with stand_in_worker(preload=()) as worker:
         worker._process.kill()
         worker._process.wait()
         monkeypatch.setattr(sys, "executable", "/bin/false")
-        kind, text = ask(worker, "def f(): return 2")
-        assert kind == "died"
-        assert text.startswith("no child could be started: The process for student")
+        monkeypatch.setattr(worker_module, "PAUSES", (0.0, 0.1))
+        with pytest.raises(MachineFailure, match="could be started: The process for student"):
+            ask(worker, "def f(): return 2")
         monkeypatch.undo()
         assert ask(worker, "def f(): return 2") == ("answers", 2)
 
 
+# What a machine does to children
+
+
+def test_a_child_that_is_killed_from_outside_says_so(worker: Worker) -> None:
+    with worker.child(["import time\ndef f(): time.sleep(60)"]) as child:
+        [running] = family_of(child.guard)
+        Timer(0.3, os.kill, (running, signal.SIGKILL)).start()
+        reply = child.ask("f", {})
+    assert (reply.kind, reply.from_outside) == ("died", True)
+    assert "SIGKILL" in reply.text
+
+
+def test_a_child_whose_guard_is_killed_says_so(worker: Worker) -> None:
+    with worker.child(["import time\ndef f(): time.sleep(60)"]) as child:
+        Timer(0.3, os.kill, (child.guard, signal.SIGKILL)).start()
+        reply = child.ask("f", {})
+    assert (reply.kind, reply.from_outside) == ("died", True)
+
+
+@pytest.mark.parametrize("while_asked", [False, True])
+def test_a_kill_from_outside_is_told_from_a_childs_own_doing_however_long_cleaning_takes(
+    tmp_path: Path, while_asked: bool
+) -> None:
+    (tmp_path / "slow_disk.py").write_text("""
+import time
+from a3lib.kit.sandbox import supervisor
+remove = supervisor.remove_tree
+supervisor.remove_tree = lambda path: time.sleep(3) or remove(path)
+""")
+    folders = (HERE, tmp_path)
+    with (
+        stand_in_worker(folders=folders, preload=("slow_disk",)) as slow,
+        slow.child(["import time\ndef f(): time.sleep(60)"]) as child,
+    ):
+        [running] = family_of(child.guard)
+        if while_asked:
+            Timer(0.3, os.kill, (running, signal.SIGKILL)).start()
+        else:
+            os.kill(running, signal.SIGKILL)
+            time.sleep(0.3)
+        reply = child.ask("f", {})
+    assert (reply.kind, reply.from_outside) == ("died", True), reply
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os._exit(1)",
+        "os.abort()",
+        "ctypes.memset(0, 0, 1)",
+        "os.close(3) or time.sleep(60)",
+        "[os.fork() or time.sleep(60) for _ in range(3)] and os.kill(os.getpid(), 9)",
+        "bytes(10**8) * 10",
+        "time.sleep(60)",
+    ],
+)
+def test_what_a_child_does_itself_is_not_from_outside(body: str) -> None:
+    code = f"import ctypes, os, time\ndef f(): {body}"
+    with (
+        stand_in_worker(limits=Limits(seconds=2), preload=()) as quick,
+        quick.child([code]) as child,
+    ):
+        reply = child.ask("f", {})
+    assert not reply.from_outside
+
+
+def test_a_family_that_takes_too_much_is_not_ended_from_outside(worker: Worker) -> None:
+    code = """
+import os, time
+def f():
+    for _ in range(4):
+        if os.fork() == 0:
+            taken = b'x' * 200_000_000
+            time.sleep(60)
+    time.sleep(60)
+"""
+    with worker.child([code]) as child:
+        reply = child.ask("f", {})
+    assert (reply.kind, reply.from_outside) == ("died", False)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "reason"),
+    [
+        ("tempfile.mkdtemp = no_room", "No space left on device"),
+        ("os.fork = no_room_for_children(os.fork)", "Resource temporarily unavailable"),
+        ("namespaces.enter = no_memory", "Cannot allocate memory"),
+        ("lockdown.is_counted_alone = lambda others: False", "has other processes"),
+    ],
+)
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user's children are counted otherwise")
+def test_a_child_that_cannot_be_had_is_the_machines_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sabotage: str, reason: str
+) -> None:
+    (tmp_path / "sabotage.py").write_text(f"""
+import errno, os, tempfile
+from a3lib.kit.sandbox import lockdown, namespaces
+flag = {str(tmp_path / "flag")!r}
+whole = tempfile.mkdtemp, namespaces.enter, lockdown.is_counted_alone, os.fork
+def fail(number, *_, **__):
+    raise OSError(number, os.strerror(number))
+no_room = lambda *_, **__: fail(errno.ENOSPC)
+no_memory = lambda *_: fail(errno.ENOMEM)
+no_room_for_children = lambda fork: lambda: fail(errno.EAGAIN)
+import socket
+receive = socket.recv_fds
+def recv_fds(*given):
+    received = receive(*given)
+    tempfile.mkdtemp, namespaces.enter, lockdown.is_counted_alone, os.fork = whole
+    if os.path.exists(flag):
+        {sabotage}
+    return received
+socket.recv_fds = recv_fds
+""")
+    monkeypatch.setattr(worker_module, "PAUSES", (0.0, 0.1))
+    folders = (HERE, tmp_path)
+    with Worker(probes="stand_in_probes", folders=folders, preload=("sabotage",)) as started:
+        assert ask(started, "def f(): return 1") == ("answers", 1)
+        assert started.trouble() == ""
+        (tmp_path / "flag").touch()
+        with pytest.raises(MachineFailure, match=reason):
+            ask(started, "def f(): return 1")
+        assert reason in started.trouble()
+        (tmp_path / "flag").unlink()
+        server = started._process.pid
+        assert ask(started, "def f(): return 1") == ("answers", 1)
+        assert started._process.pid == server, "the worker itself went on"
+
+
+def test_trusted_code_that_does_not_get_what_is_promised_is_told() -> None:
+    # More than any address space holds.
+    with stand_in_worker(limits=Limits(memory_bytes=2**62), preload=()) as started:
+        assert started.trouble() == (
+            "trusted code fails here, too (OSError: [Errno 12] Cannot allocate memory)"
+        )
+    with stand_in_worker(limits=Limits(file_bytes=2**20), preload=()) as started:
+        assert started.trouble() == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's children have users of their own")
+def test_children_of_one_worker_have_users_of_their_own(worker: Worker) -> None:
+    code = ["import os\ndef f(): return os.getuid()"]
+    with worker.child(code) as one, worker.child(code) as two:
+        users = [child.ask("f", {}).answers["value"] for child in (one, two)]
+    assert len({*users, os.getuid()}) == 3
+
+
+def test_a_child_that_gets_no_processor_has_its_time_all_the_same() -> None:
+    code = """
+import time
+def f():
+    until = time.process_time() + 1.2
+    while time.process_time() < until:
+        pass
+    return 1
+"""
+    processor = min(os.sched_getaffinity(0))
+    with stand_in_worker(limits=Limits(seconds=2), preload=()) as started:
+        os.sched_setaffinity(started._process.pid, {processor})
+        command = [sys.executable, "-c", RIVAL, str(processor)]
+        rivals = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in "abc"]
+        try:
+            for rival in rivals:
+                assert rival.stdout is not None
+                rival.stdout.readline()
+            begun = time.monotonic()
+            assert ask(started, code) == ("answers", 1)
+            assert time.monotonic() - begun > 2, "else nothing is shown"
+            assert ask(started, "def f():\n    while True: pass")[0] == "timeout"
+        finally:
+            for rival in rivals:
+                rival.kill()
+                rival.communicate()
+
+
+RIVAL = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+print("at work", flush=True)
+while True:
+    pass
+"""
+
+
 def test_a_child_that_is_let_go_of_is_gone(worker: Worker) -> None:
+    while family_of(worker._process.pid):
+        pass  # An earlier test's child may still be ending.
     with worker.child(["def f(): return 1"]) as child:
         assert len(family_of(worker._process.pid)) == 2, "the guard and the child"
         assert child.ask("f", {}).kind == "answers"
@@ -436,6 +627,16 @@ def elsewhere(user: str, refused: str, library: Path = PROJECT, who: str = "ever
     assert done.returncode == 0, done.stderr[-2000:]
     Path("/var/tmp/a3-note").unlink(missing_ok=True)
     return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become other users")
+@pytest.mark.parametrize("user", ["0", "61234"])
+@pytest.mark.parametrize("refused", ["", "unshare", "mount"])
+def test_graders_beside_each_other_end_and_count_their_own_only(user: str, refused: str) -> None:
+    command = [sys.executable, str(HERE / "beside.py"), user, refused]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == [["answers", 1], *[["answers", 1], ["answers", 2]] * 3]
 
 
 def test_children_of_two_workers_do_not_mix(worker: Worker) -> None:

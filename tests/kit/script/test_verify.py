@@ -21,7 +21,7 @@ def test_verification_finds_functions_by_name_and_arguments(
     script = tmp_path / "A3.py"
     script.write_text(
         required_source(("evaluate", "train", "get_log_probs", "reset_model_optimizer"))
-        + "\nimport functools, os, a3lib, beside\nprint('noise')\nos.write(1, b'more noise')\n"
+        + "\nimport functools, os, a3lib.profiles\nprint('noise')\nos.write(1, b'more noise')\n"
         "evaluate = 3\ndef train(model_name, other): pass\n"
         "def reset_model_optimizer(model_name, lr): pass\n"
         "def keep(f):\n    return functools.wraps(f)(lambda *a: f(*a))\n"
@@ -30,9 +30,7 @@ def test_verification_finds_functions_by_name_and_arguments(
         "assert os.environ['HF_HUB_OFFLINE'] == '1' and os.environ['CUDA_VISIBLE_DEVICES'] == ''\n"
         "create_labels_from_attention_mask = keep(create_labels_from_attention_mask)\n"
     )
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "beside.py").touch()
-    check = verify_script(script, notebook_folder=tmp_path / "notebooks")
+    check = verify_script(script)
     assert check.error is None
     assert 0 <= check.seconds < 30
     assert check.missing == ("get_log_probs",)
@@ -60,6 +58,21 @@ def test_verification_of_a_script_that_does_not_import(tmp_path: Path) -> None:
         check = verify_script(tmp_path / "A3.py")
         assert check.error == error
         assert (check.correct, check.missing, check.different) == ((), (), ())
+
+
+def test_verification_finds_nothing_that_lies_beside_the_script_or_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "more"))
+    (tmp_path / "more").mkdir()
+    for module in (tmp_path / "beside.py", tmp_path / "more" / "beside.py"):
+        module.touch()
+    # `tests` lies beside the library.
+    for source in ("import beside", "import tests", "open('beside.py')"):
+        (tmp_path / "A3.py").write_text(source)
+        error = str(verify_script(tmp_path / "A3.py").error)
+        assert "No module named" in error or "No such file" in error, source
 
 
 def test_verification_has_a_time_limit(tmp_path: Path) -> None:
@@ -93,7 +106,7 @@ local.bind("here")
 local.listen()
 socket.socket(socket.AF_UNIX).connect("here")
 found += [right.recv(1).decode(), os.getuid(), os.readlink("/proc/self/ns/net")]
-json.dump(found, open("found.json", "w"))
+json.dump(found, open({str(tmp_path / "found.json")!r}, "w"))
 """
         )
         assert verify_script(tmp_path / "A3.py").error is None

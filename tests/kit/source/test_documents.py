@@ -76,7 +76,7 @@ def test_every_command_reads_a_notebook_of_every_system(reader: str, tmp_path: P
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"def f(): pass", "is not a notebook: save it again where you edit it, and give that"),
+        (b"some words", "is not a notebook: save it again where you edit it, and give that"),
         (b'{"cells": [{"cell_type": "code"}], "nbformat": 4}', "is not a notebook: save"),
         (b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "is not a notebook"),
         (b"[" * 100_000, "is nested too deeply to be read: simplify it."),
@@ -97,6 +97,19 @@ def test_line_ends_become_unix_s_and_a_mark_goes() -> None:
     assert decoded(b"\xef\xbb\xbfa\r\nb\rc\n\r\n", "A3.py") == "a\nb\nc\n\n"
     for encoding in ("utf-16-le", "utf-16-be"):
         assert decoded(f"\ufeffü\r\n{chr(0x1F600)}".encode(encoding), "A3.py") == "ü\n\U0001f600"
+
+
+@pytest.mark.parametrize("name", ["latin-1", "cp1252", "iso-8859-15", "utf-8"])
+def test_a_script_may_say_its_encoding(name: str) -> None:
+    text = f"# -*- coding: {name} -*-\nauthor = 'J\xfcrgen'\n"
+    assert decoded(text.encode(name), "A3.py") == text
+    assert decoded(f"#!/usr/bin/python\n{text}".encode(name), "A3.py").endswith(text)
+
+
+@pytest.mark.parametrize("name", ["rot13", "no-such", "hex"])
+def test_an_encoding_that_is_none_is_refused(name: str) -> None:
+    with refused("A3.py is not UTF-8 text"):
+        decoded(f"# coding: {name}\nx = '\xfc'\n".encode("latin-1"), "A3.py")
 
 
 def test_a_carriage_return_inside_a_cell_is_the_cell_s_own() -> None:

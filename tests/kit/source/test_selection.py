@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from helpers.read_submissions import RUNS_CODE, kept, left_out, loaded, read, reasons
+from helpers.read_submissions import UNNEEDED, kept, left_out, loaded, read, reasons
 
 
 def test_definitions_imports_and_constants_are_kept_and_the_rest_is_listed(tmp_path: Path) -> None:
@@ -27,13 +27,13 @@ def test_definitions_imports_and_constants_are_kept_and_the_rest_is_listed(tmp_p
             f(i)
         with open("file") as file:
             pass
-        SIZE += 1
+        NAME += '1'
         A.x = 3
         double = lambda x: 2 * x
         other = f
         del other
         result = f(2)
-        LATER = SIZE * 2
+        LATER = NAME * 2
         GONE = result["x"]
         if __name__ == "__main__":
             f(3)
@@ -50,17 +50,12 @@ def test_definitions_imports_and_constants_are_kept_and_the_rest_is_listed(tmp_p
         "async def co():;     pass",
         "double = lambda x: 2 * x",
         "other = f",
-        "LATER = SIZE * 2",
     ]
-    assert [item.line for item in found.kept] == [2, 2, 3, 3, 4, 6, 9, 11, 21, 22, 25]
+    assert [item.line for item in found.kept] == [2, 2, 3, 3, 4, 6, 9, 11, 21, 22]
     assert {item.cell for item in found.kept} == {None}
     assert found.functions == {"f", "co", "double", "other"}
-    runs = "it runs code, and only definitions, imports and constants are kept"
-    assert reasons(found) == {
-        **dict.fromkeys((12, 13, 14, 15, 17, 19, 20, 23, 28), runs),
-        24: "it calls f, which this file defines",
-        26: "it needs result, and that is not kept",
-    }
+    lines = (12, 13, 14, 15, 17, 19, 20, 23, 24, 25, 26, 28)
+    assert reasons(found) == dict.fromkeys(lines, UNNEEDED)
     assert {item.cell for item in found.left_out} == {None}
     assert left_out(found)[3] == (15, "for i in range(3): f(i)")
 
@@ -127,6 +122,8 @@ def test_imports_that_may_fail_are_kept_without_what_runs(tmp_path: Path) -> Non
             import os
         if unknown:
             import re
+        if open("file"):
+            import csv
         VERSION = math.floor(3.5)
         if VERSION > 2:
             import string
@@ -138,19 +135,20 @@ def test_imports_that_may_fail_are_kept_without_what_runs(tmp_path: Path) -> Non
         "; finally:;     pass",
         "if math.pi > 3:;     import string; ;     def f():;         return string;     pass"
         ";     pass",
+        "if f():;     import os",
+        "VERSION = math.floor(3.5)",
+        "if VERSION > 2:;     import string",
     ]
     assert found.functions == {"f"}
     assert reasons(found) == {
-        9: RUNS_CODE,
-        10: RUNS_CODE,
-        12: RUNS_CODE,
-        13: RUNS_CODE,
+        9: UNNEEDED,
+        10: UNNEEDED,
+        12: UNNEEDED,
+        14: UNNEEDED,
         21: "the grader supplies model",
-        22: RUNS_CODE,
-        23: "it calls f",
-        25: "it needs unknown, and that is not kept",
-        27: "making it runs code, and no function needs it",
-        28: "it needs VERSION, and that is not kept",
+        22: UNNEEDED,
+        26: "it needs unknown, and that is not kept",
+        28: "it calls open",
     }
 
 
@@ -172,7 +170,7 @@ def test_an_object_that_no_function_reads_is_left_out(tmp_path: Path) -> None:
     assert kept(found)[:4] == ["A = float('1')", "B = A + 1", "C = float(B)", "D = float('2')"]
     found = read(tmp_path, "A = float('1')\nB = A + 1\ndef f(A):\n    return A")
     assert found.functions == {"f"} and len(found.kept) == 1
-    assert reasons(found) == dict.fromkeys((1, 2), "making it runs code, and no function needs it")
+    assert reasons(found) == dict.fromkeys((1, 2), UNNEEDED)
 
 
 def test_globals_that_the_grader_supplies_are_left_out(tmp_path: Path) -> None:

@@ -27,25 +27,42 @@ TEXTS = (
 )
 LIKELIEST, SHIFT = 305, -120
 ONLY_LIKELIEST = [[LIKELIEST, 0.0]]
-ALPHA = 1.5
+ALPHA = 1.7
+REWARDS = [0.33, 0.62, 0.87, 0.15, 0.74]
 
 
 def graded_checks() -> tuple[Check, ...]:
     """Return the public checks on other inputs, under the same names and for the same points."""
     inputs = sampling_inputs() | loss_inputs() | label_inputs() | training_inputs()
     return tuple(
-        replace(check, inputs=check.inputs | inputs.get(check.name, {}), graded=True)
+        replace(
+            check,
+            inputs=check.inputs | inputs.get(check.name, {}),
+            second_try=other_rewards(check.second_try, REWARDS),
+            graded=True,
+        )
         for check in public_checks()
     )
 
 
+def other_rewards(second_try: dict[str, Any] | None, rewards: list[float]) -> dict[str, Any] | None:
+    """Return a second try with other rewards than the public ones, where it gives any."""
+    if second_try is None or "rewards" not in second_try:
+        return second_try
+    return second_try | {"rewards": rewards}
+
+
 def sampling_inputs() -> dict[str, dict[str, Any]]:
     """Return other texts, words and models for sampling and evaluation."""
-    short = {"texts": [*TEXTS[2:4], TEXTS[1]], "logits": ONLY_LIKELIEST}
+    short = {"texts": [TEXTS[2], TEXTS[1], TEXTS[3]], "logits": ONLY_LIKELIEST}
     # The same shares, for other words: two likely ones change places, the unlikely ones are others.
     swapped = {NEUTRAL: LIKELIEST, LIKELIEST: NEUTRAL} | {t: t + SHIFT for t in UNLIKELY}
     shares = [[swapped.get(int(token), token), share] for token, share in sampling_logits()]
-    unlikely = {"likeliest": LIKELIEST, "unlikely": [token + SHIFT for token in UNLIKELY]}
+    unlikely = {
+        "likeliest": LIKELIEST,
+        "second": NEUTRAL,
+        "unlikely": [token + SHIFT for token in UNLIKELY],
+    }
     evaluated = {"texts": [*TEXTS], "logits": ONLY_LIKELIEST}
     return {
         "reward.shapes": short,
@@ -53,7 +70,9 @@ def sampling_inputs() -> dict[str, dict[str, Any]]:
         "reward.sampling": unlikely | {"texts": [TEXTS[2]] * 64, "logits": shares},
         "reward.left_padding": {"model": 394},
         "reward.random": {"texts": [*TEXTS[2:4], TEXTS[0]], "logits": shares},
-        **{f"evaluate.{part}": evaluated for part in ("mean", "generations", "no_gradients")},
+        **{f"evaluate.{part}": evaluated for part in ("mean", "no_gradients")},
+        "evaluate.generations": evaluated
+        | {"texts": [*TEXTS, *TEXTS[2:4]], "count": 1130, "noise": 56, "many_batch_size": 75},
         "reset.weights": {"model": 13},
         "reset.optimizer": {"model": 13, "lr": [0.02]},
     }
@@ -63,7 +82,7 @@ def loss_inputs() -> dict[str, dict[str, Any]]:
     """Return other models, tokens, rewards and sums for the losses."""
     reinforce = {"model": 5, "tokens": tokens(3, 7), "reward": [0.3, 0.8, 0.55]}
     parts = ("values", "log_probs", "gradient", "constant", "unchanged")
-    kl = {"model": 11, "tokens": tokens(3, 4), "noise": 12}
+    kl = {"model": 11, "tokens": tokens(3, 4), "noise": 14}
     sums = {
         "chosen": [-17.0, -7.5, -16.25, -12.0],
         "rejected": [-18.5, -9.0, -17.0, -11.5],
@@ -82,8 +101,8 @@ def loss_inputs() -> dict[str, dict[str, Any]]:
         "kl.values": kl,
         "kl.gradient": kl,
         "kl.identity": {"model": 5, "other": 9, "tokens": tokens(2, 8)},
-        "dpo_loss.values": sums | {"beta": 0.25},
-        "dpo_loss.gradient": sums | {"beta": 0.25},
+        "dpo_loss.values": sums | {"beta": 0.3},
+        "dpo_loss.gradient": sums | {"beta": 0.3},
         "dpo_loss.default_beta": sums,
         "dpo_loss.extreme": far,
     }
@@ -94,7 +113,7 @@ def label_inputs() -> dict[str, dict[str, Any]]:
     rows = {
         "input_ids": [[0, 3, 11, 25, 6, 14, 2, 8], [0, 0, 0, 21, 9, 5, 13, 4]],
         "attention_mask": [[0, 1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1, 1]],
-        "prompt_lengths": [4, 2],
+        "prompt_lengths": [4, 3],
     }
     ended = {
         "input_ids": [[9, 4, 7, 0, 12, 6, 0], [0, 0, 0, 18, 3, 0, 27]],
@@ -136,22 +155,28 @@ def label_inputs() -> dict[str, dict[str, Any]]:
 
 def training_inputs() -> dict[str, dict[str, Any]]:
     """Return other texts, rewards and rates for the training loops."""
-    few = {"texts": [*REVIEWS[1:], *TEXTS[2:]], "rewards": [0.7, 0.2, 0.5, 0.9, 0.1, 0.6, 0.3]}
+    few = {"texts": [*REVIEWS[1:], *TEXTS[2:]], "noise": 51}
     plain = few | {"arguments": {"lr": 0.08, "batch_size": 3}}
-    many = {"texts": [*TEXTS[2:4], *REVIEWS[2:]] * 12, "arguments": {"lr": 0.12, "batch_size": 5}}
+    many = few | {"count": 2130, "arguments": {"lr": 0.008, "batch_size": 21}}
+    some = {"texts": [*TEXTS[2:4], *REVIEWS[2:]], "noise": 52}
+    some |= {"count": 65, "arguments": {"lr": 0.12, "batch_size": 7}}
     penalised = {"lr": 0.08, "batch_size": 3, "use_kl_divergence": True}
-    texts = [("I think that it is", " great" * n + ".", " bad" * n + ".") for n in (2, 1, 4, 3, 1)]
-    pairs = WORDS | {
-        "pairs": [[prompt, prompt + good, prompt + bad] for prompt, good, bad in texts],
+    pairs: dict[str, Any] = WORDS | {
+        "pairs": [7, 4],
+        "noise": 53,
         "arguments": {"beta": 0.4, "lr": 0.04, "batch_size": 2},
     }
+    followed = pairs | {"pairs": [301, 113], "noise": 54}
+    followed |= {"arguments": {"beta": 0.35, "lr": 0.04, "batch_size": 28}}
     return {
-        **{f"train.{part}": plain for part in ("history", "optimizer", "rollouts")},
-        "train.learns": many,
-        "train.penalty": few | {"arguments": penalised | {"alpha": ALPHA}},
-        "train.reference": few | {"arguments": penalised | {"alpha": 0.02}},
-        **{
-            f"train_dpo.{part}": pairs
-            for part in ("history", "start", "learns", "test_loss", "reference")
-        },
+        "train.history": many,
+        "train.learns": some,
+        "train.optimizer": some,
+        "train.rollouts": plain,
+        "train.penalty": few | {"count": 29, "arguments": penalised | {"alpha": ALPHA}},
+        "train.reference": few | {"count": 34, "arguments": penalised | {"alpha": 0.02}},
+        **{f"train_dpo.{part}": pairs for part in ("start", "learns")},
+        "train_dpo.reference": pairs
+        | {"pairs": [25, 4], "long": 65, "arguments": pairs["arguments"] | {"max_length": 47}},
+        **{f"train_dpo.{part}": followed for part in ("history", "test_loss")},
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from a3lib.kit.checks.answers.graded import other_rewards
 from a3lib.kit.checks.catalogue import (
     NEUTRAL,
     REVIEWS,
@@ -10,6 +11,7 @@ from a3lib.kit.checks.catalogue import (
     tokens,
 )
 
+REWARDS = [0.15, 0.95, 0.55, 0.25, 0.6, 0.75, 0.3]
 SEEDS = (
     "The music was dull but my brother liked the ending a lot.",
     "It",
@@ -25,11 +27,18 @@ def hidden_checks() -> tuple[Check, ...]:
         check = public[name]
         changed = check.inputs | inputs
         title = f"{check.title} (other inputs)"
+        again = other_rewards(check.second_try, REWARDS)
         return replace(
-            check, name=f"{name}.hidden", title=title, inputs=changed, points=points, hidden=True
+            check,
+            name=f"{name}.hidden",
+            title=title,
+            inputs=changed,
+            points=points,
+            hidden=True,
+            second_try=again,
         )
 
-    slower = {"lr": 0.01, "batch_size": 3, "alpha": 0.5, "use_kl_divergence": True}
+    slower = {"lr": 0.01, "batch_size": 3, "alpha": 0.4, "use_kl_divergence": True}
     sizes = {"seed_token_length": 4, "max_new_tokens": 7}
     return (
         other("reward.shapes", 1, texts=[*SEEDS, *REVIEWS[:2]], sizes=sizes),
@@ -40,7 +49,14 @@ def hidden_checks() -> tuple[Check, ...]:
         ),
         other("reinforce_loss.batches", 1, model=9, tokens=tokens(5, 3), sizes=[4, 1]),
         other("kl.values", 2, model=7, tokens=tokens(2, 5), noise=9),
-        other("train.penalty", 1, texts=[*REVIEWS[:4]], rewards=[0.3] * 4, arguments=slower),
+        other(
+            "train.penalty",
+            1,
+            texts=[*REVIEWS[:4]],
+            noise=55,
+            count=40,
+            arguments=slower | {"batch_size": 9},
+        ),
         other(
             "dpo_loss.values",
             1,
@@ -62,7 +78,7 @@ def hidden_checks() -> tuple[Check, ...]:
             1,
             input_ids=[[0, 0, 0, 0, 3, 0, 0, 9], [0, 0, 6, 7, 8, 9, 0, 0]],
             attention_mask=[[0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1, 1, 1]],
-            prompt_lengths=[1, 4],
+            prompt_lengths=[2, 3],
         ),
         other(
             "batch_logps.values", 1, labels=[[-100, 1, 2, 0], [-100, -100, -100, 10]], vocabulary=11

@@ -12,18 +12,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from a3lib.kit.checks.answers.divergence import DIVERGENCE_ORACLES
+from a3lib.kit.checks.answers.dpo_loss import DPO_LOSS_ORACLES
+from a3lib.kit.checks.answers.dpo_test_loss import TEST_LOSS_ORACLES
 from a3lib.kit.checks.answers.graded import graded_checks
 from a3lib.kit.checks.answers.hidden import hidden_checks
+from a3lib.kit.checks.answers.labels import LABEL_ORACLES
+from a3lib.kit.checks.answers.log_probs import LOG_PROB_ORACLES
 from a3lib.kit.checks.answers.mistakes import Expected
-from a3lib.kit.checks.answers.policy import POLICY_ORACLES
+from a3lib.kit.checks.answers.penalty import PENALTY_ORACLES
+from a3lib.kit.checks.answers.reinforce import REINFORCE_ORACLES
+from a3lib.kit.checks.answers.rewards import REWARD_ORACLES
 from a3lib.kit.checks.answers.sampling import SAMPLING_ORACLES
-from a3lib.kit.checks.answers.tensors import TENSOR_ORACLES
 from a3lib.kit.checks.answers.training import TRAINING_ORACLES
+from a3lib.kit.checks.answers.training_dpo import DPO_TRAINING_ORACLES
 from a3lib.kit.checks.catalogue import Check, public_checks
 from a3lib.util.files import LIBRARY, write_at_once
 
 ORACLES: dict[str, Callable[[Check], Expected]] = (
-    TENSOR_ORACLES | POLICY_ORACLES | SAMPLING_ORACLES | TRAINING_ORACLES
+    REWARD_ORACLES
+    | SAMPLING_ORACLES
+    | REINFORCE_ORACLES
+    | TRAINING_ORACLES
+    | PENALTY_ORACLES
+    | DIVERGENCE_ORACLES
+    | DPO_LOSS_ORACLES
+    | LABEL_ORACLES
+    | LOG_PROB_ORACLES
+    | DPO_TRAINING_ORACLES
+    | TEST_LOSS_ORACLES
 )
 
 

@@ -1,66 +1,65 @@
-"""Probes of `train` and `train_DPO`: a few steps on a policy that knows two words.
+"""Probe of `train`: a few steps on a policy that knows two words.
 
 The policy says one of two words everywhere, a positive one or a negative one, so what training did
-is a single number.
+is a single number. Which texts, rewards and weights the loop used is followed call by call.
 """
 
-from collections.abc import Iterator
+import cmath
+import copy
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from a3lib.kit.checks import fixtures
+from a3lib.kit.checks.probes.asked import (
+    is_of_other_lengths,
+    of_evaluation,
+    of_models,
+    share_sampled_again,
+)
+from a3lib.kit.checks.probes.examples import (
+    HELD_OUT,
+    UNKNOWN,
+    numbered_reviews,
+    places_of,
+    rewards_of_reviews,
+    shares,
+)
+from a3lib.kit.checks.probes.models import (
+    distance,
+    flat_weights,
+    language_model,
+    models_among,
+    parameters_in,
+    unordered,
+)
 from a3lib.kit.checks.probes.sampling import watched
-from a3lib.kit.checks.probes.spies import Answers, Recorded, borrowed, find
-from a3lib.kit.checks.probes.stubs import dpo_stand_ins, not_asked, train_stand_ins
-from a3lib.tokenization import PreferencePair
+from a3lib.kit.checks.probes.spies import (
+    Answers,
+    Recorded,
+    WrongResult,
+    argument,
+    borrowed,
+    find,
+    named,
+    part_of,
+)
+from a3lib.kit.checks.probes.steps import Steps, of_gradients, of_steps, watched_steps, weighted
+from a3lib.kit.checks.probes.stubs import LossCall, TrainStandIns, not_asked
+from a3lib.kit.checks.probes.used import Used, among, of_each_step
 
-
-class Steps:
-    """What optimizers did: how many there were, and the weights and gradients before each step.
-
-    `slopes` are the mean gradients of the matrices and of the vectors among the weights.
-    """
-
-    def __init__(self) -> None:
-        self.optimizers: list[torch.optim.Optimizer] = []
-        self.weights: list[Tensor] = []
-        self.slopes: list[tuple[float, float]] = []
-
-    def note(self, optimizer: torch.optim.Optimizer, *call: Any) -> None:
-        """Record a step that an optimizer is about to take."""
-        if not any(optimizer is seen for seen in self.optimizers):
-            self.optimizers.append(optimizer)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.weights.append(torch.cat([p.detach().flatten() for p in parameters]))
-        of = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        vectors = [g for g in of if g.dim() == 1]
-        self.slopes.append((mean_of([g for g in of if g.dim() != 1]), mean_of(vectors)))
-
-    def trained(self, models: list[Any]) -> Any:
-        """Return the first of the models that an optimizer has, or the first of all."""
-        held = {id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]}
-        mine = [m for m in models if any(id(p) in held for p in m.parameters())]
-        return [*mine, models[0]][0]
-
-
-def mean_of(parts: list[Tensor]) -> float:
-    """Return the mean of all numbers in tensors of any shape, and 0 where there are none."""
-    return float(torch.cat([part.flatten() for part in parts]).double().mean()) if parts else 0.0
-
-
-@contextmanager
-def watched_steps() -> Iterator[Steps]:
-    """Watch every optimizer for a while."""
-    steps = Steps()
-    hook = register_optimizer_step_pre_hook(steps.note)
-    try:
-        yield steps
-    finally:
-        hook.remove()
+CALLED = ("compute_reward_for_mini_batch", "compute_reinforce_loss", "evaluate")
+RECEIPT_SEED = 31
+# Whether a loss, or a penalty, could have been differentiated.
+gradients_on, attached = attrgetter("gradients_on"), attrgetter("attached")
 
 
 def two_word_policy(inputs: dict[str, Any]) -> Any:
@@ -70,12 +69,20 @@ def two_word_policy(inputs: dict[str, Any]) -> Any:
 
 
 def preference(policy: Any, inputs: dict[str, Any]) -> float:
-    """Return how much higher the positive word's score is than the negative one's, in nats."""
+    """Return how much higher the positive word's score is than the negative one's, in nats.
+
+    A model of ours with the policy's weights is asked, because the policy may be of a student's
+    class. One of another build has no preference.
+    """
+    asked = two_word_policy(inputs)
+    pairs = [*zip(parameters_in(asked), parameters_in(policy), strict=False)]
+    if any(ours.shape != theirs.shape for ours, theirs in pairs):
+        return 0.0
     ids = torch.ones(1, 3, dtype=torch.long)
-    was_training = policy.training
     with torch.no_grad():
-        scores = policy.eval()(input_ids=ids, attention_mask=ids).logits[0, -1]
-    policy.train(was_training)
+        for ours, theirs in pairs:
+            ours.copy_(theirs)
+        scores = asked(input_ids=ids, attention_mask=ids).logits[0, -1]
     return float(scores[inputs["positive"]] - scores[inputs["negative"]])
 
 
@@ -83,7 +90,7 @@ def preference(policy: Any, inputs: dict[str, Any]) -> float:
 def setting(namespace: dict[str, Any], inputs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Put a spoilt model and its optimizer into a namespace; yield checkpoint and policy."""
     original = two_word_policy(inputs)
-    spoilt = namespace["model"] = two_word_policy(inputs)
+    spoilt = namespace["model"] = copy.deepcopy(original)
     with torch.no_grad():
         spoilt.get_output_embeddings().weight.add_(0.5)
     namespace["optimizer"] = torch.optim.AdamW(spoilt.parameters(), lr=1e-4)
@@ -92,147 +99,372 @@ def setting(namespace: dict[str, Any], inputs: dict[str, Any]) -> Iterator[tuple
         yield folder, original
 
 
-def flat_weights(model: Any) -> Tensor:
-    """Return all N parameters of a model as one vector, (N,)."""
-    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+def history_of(results: dict[str, Any], key: str, function: str) -> list[float]:
+    """Return the numbers that a loop returned under a key; raises WrongResult."""
+    values = part_of(results, key, function)
+    try:
+        return [float(value) for value in values]
+    except (TypeError, ValueError, RuntimeError) as error:
+        text = f"{key!r} of what {function} returned is {named(values)}; needed a list of numbers"
+        raise WrongResult(text) from error
 
 
-def largest_difference(model: Any, original: Any) -> float:
-    """Return by how much the weights of two models of one kind differ at most."""
-    return float((flat_weights(model) - flat_weights(original)).abs().max())
-
-
-def history_of(results: dict[str, Any], key: str) -> Answers:
-    """Return how many numbers there are under a key, the first and the last of them."""
-    values = [float(value) for value in results[key]]
+def ends_of(values: list[float], key: str) -> Answers:
+    """Return how many numbers there are, the first, the last and the largest of them."""
     first, last = (values[0], values[-1]) if values else (0.0, 0.0)
-    return {f"{key}_count": float(len(values)), f"{key}_first": first, f"{key}_last": last}
+    most = max(values, default=0.0)
+    ends = {f"{key}_first": first, f"{key}_last": last, f"{key}_most": most}
+    return ends | {f"{key}_count": float(len(values))}
 
 
-def first_weights(steps: Steps) -> Tensor:
-    """Return the weights (N,) before the first step, and (0,) where there was no step."""
-    return steps.weights[0] if steps.weights else torch.zeros(0)
+def farthest(values: Sequence[float], wanted: Sequence[float]) -> float:
+    """Return by how much two lists differ at most, and 99 where one is longer."""
+    if len(values) != len(wanted):
+        return 99.0
+    off = [abs(a - b) for a, b in zip(values, wanted, strict=True)]
+    return max(off, default=0.0) if all(map(math.isfinite, off)) else 99.0
 
 
-def of_slopes(steps: Steps) -> Answers:
-    """Return each step's slope beside the first one's, and the share of the penalty in it.
-
-    Only shares count, because gradients may be clipped to a norm.
-    """
-    sizes = [abs(loss) + abs(penalty) for loss, penalty in steps.slopes]
-    first = next((size for size in sizes if size), 1.0)
+def of_history(values: list[float], wanted: list[float], key: str) -> Answers:
+    """Return how far a history is from each step's own value, and from what else it may hold."""
+    means = [total / (n + 1) for n, total in enumerate(accumulate(wanted))]
     return {
-        "slopes": [size / first for size in sizes],
-        "penalty_shares": [p / (abs(loss) + abs(p) or 1.0) for loss, p in steps.slopes],
+        f"{key}_off": farthest(values, wanted),
+        f"{key}_off_running_mean": farthest(values, means),
     }
 
 
-def of_steps(steps: Steps, original: Any) -> Answers:
-    """Return what optimizers did, as numbers."""
-    # An optimizer may hold the weights in any order.
-    at_start, checkpoint = (
-        flat.sort().values for flat in (first_weights(steps), flat_weights(original))
-    )
-    off = (at_start - checkpoint).abs().max() if at_start.shape == checkpoint.shape else 99.0
+@dataclass(frozen=True)
+class Sample:
+    """What was sampled in one call: texts, rewards, rows, the weights (N,) that sampled."""
+
+    texts: list[str]
+    rewards: list[float]
+    rows: set[tuple[int, ...]]
+    weights: Tensor
+
+
+class Rollouts(Recorded):
+    """The sampling function at work: the weights it sampled with, and whether dropout was on."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self.dropout_on, self.reward_dropout, self.of_other_lengths = 0.0, 0.0, 0
+        self.samples: list[Sample] = []
+        self.rows: dict[tuple[int, ...], float] = {}
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        """Note also what came back."""
+        self.of_other_lengths += is_of_other_lengths(arguments, more)
+        judge = language_model(argument(arguments, more, 4, "reward_model"))
+        models = [model for model in models_among(arguments, more) if model is not judge]
+        with watched(*models) as seen, watched(*[judge] if judge else []) as scoring:
+            result = super().__call__(*arguments, **more)
+        self.dropout_on = max(self.dropout_on, seen["dropout_on"])
+        self.reward_dropout = max(self.reward_dropout, scoring["dropout_on"])
+        weights = flat_weights(models[0]) if models else torch.zeros(0)
+        texts = [str(text) for text in argument(arguments, more, 0, "batch") or ()]
+        rewards = result[0].detach().reshape(-1).tolist()
+        rows = [tuple(row) for row in result[1].tolist()]
+        self.samples.append(Sample(texts, rewards, {*rows}, weights))
+        self.rows |= dict(zip(rows, rewards, strict=False))
+        return result
+
+
+class Losses(Recorded):
+    """The loss at work: the rewards that it got, beside those that its rows had when sampled."""
+
+    def __init__(self, function: Any, rollouts: Rollouts, steps: Steps) -> None:
+        super().__init__(function)
+        self._rollouts, self._steps = rollouts, steps
+        # Call by call: the rewards, and those of the rows where all of them are known.
+        self.given: list[tuple[list[float], list[float]] | None] = []
+        # The rows that a loss with gradients was asked for, call by call.
+        self.trained: list[set[tuple[int, ...]]] = []
+        self.used = Used()
+        self.columns = 0
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        """Note also the rewards."""
+        mark, place = self.used.next(), len(self.given)
+        reward = argument(arguments, more, 0, "reward")
+        tokens = argument(arguments, more, 1, "output_tokens")
+        trains = torch.is_grad_enabled() and isinstance(tokens, Tensor)
+        self.trained.append({tuple(row) for row in tokens.tolist()} if trains else set())
+        self.given.append(None)
+        if isinstance(reward, Tensor) and isinstance(tokens, Tensor):
+            self.columns += reward.dim() != 1
+            given = reward.detach().double().reshape(-1).tolist()
+            rows = [self._rollouts.rows.get(tuple(row)) for row in tokens.tolist()]
+            known = [row for row in rows if row is not None]
+            if len(known) == len(given):
+                self.given[place] = given, known
+        for model in models_among(arguments, more):
+            self._steps.know(model)
+        result = super().__call__(*arguments, **more)
+        loss = result[1] if isinstance(result, tuple) and len(result) == 2 else None
+        if isinstance(tokens, Tensor):
+            self._steps.expect(loss, len(tokens), mark)
+        # After the look at its gradient, which is not the loop's.
+        self.used.watch(loss, mark)
+        return result
+
+
+class Divergences(Recorded):
+    """The penalty at work: the weights and the mode of the reference, and what it got."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self.dropout_on, self.references = 0.0, list[Any]()
+        # Whether each call's log_probs had a gradient.
+        self.attached: list[bool] = []
+        self.weights: list[Tensor] = []
+        self.used = Used()
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        """Note also the reference."""
+        mark = self.used.next()
+        models = models_among(arguments, more)
+        log_probs = argument(arguments, more, 0, "log_probs_current")
+        if isinstance(log_probs, Tensor):
+            self.attached.append(log_probs.requires_grad and torch.is_grad_enabled())
+        self.references += models
+        self.weights += [flat_weights(model) for model in models]
+        with watched(*models) as seen:
+            result = super().__call__(*arguments, **more)
+        self.dropout_on = max(self.dropout_on, seen["dropout_on"])
+        self.used.watch(result, mark)
+        return result
+
+
+def of_rewards(losses: Losses) -> Answers:
+    """Return in which share of the calls rewards were not those of their rows, and how."""
+    given = [one for one in losses.used.among(losses.given, bool) if one]
+    changed = [(g, k) for g, k in given if farthest(g, k) > 1e-4]
+    calls = len(given) or 1
+
+    def share(fits: Any) -> float:
+        return sum(bool(fits(g, k)) for g, k in changed) / calls
+
     return {
-        "optimizers": float(len(steps.optimizers)),
-        "steps": float(len(steps.weights)),
-        "start_off_checkpoint": float(off),
+        "rewards_as_columns": float(losses.columns),
+        "rewards_changed": len(changed) / calls,
+        "rewards_negated": share(
+            lambda g, k: min(farthest(g, [-x for x in k]), farthest(g, [1 - x for x in k])) < 1e-4
+        ),
+        "rewards_constant": share(lambda g, k: max(g) - min(g) < 1e-6),
+        "rewards_shuffled": share(lambda g, k: farthest(sorted(g), sorted(k)) < 1e-4),
+    }
+
+
+def of_rows(trained: list[list[int]], count: int, times: int = 1) -> Answers:
+    """Return which rows a loop trained on: how many never, too often, of other data.
+
+    `receipt` is a sum over all rows that depends on each of them.
+    """
+    rows = [number for batch in trained for number in batch]
+    counts = Counter(rows)
+    shared = shares(HELD_OUT, RECEIPT_SEED)
+    known = [number for number in rows if 0 <= number < count]
+    return {
+        "rows_never_trained": float(sum(n not in counts for n in range(count))),
+        "rows_of_test": float(sum(number >= HELD_OUT for number in rows)),
+        "rows_unknown": float(counts[UNKNOWN]),
+        "batches_repeated": float(
+            len(trained) > times and len(set(map(frozenset, trained))) == 1 and UNKNOWN not in rows
+        ),
+        "receipt": float(shared[torch.tensor(known, dtype=torch.long)].sum()),
+        "largest_batch": float(max(map(len, trained), default=0)),
     }
 
 
 def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
-    """Probe train: its history, its steps, and what became of the policy and the reference."""
+    """Probe train: its data, its history, its steps, what became of policy and reference."""
     function = find(namespace, "train")
-    for name in ("compute_reward_for_mini_batch", "compute_reinforce_loss", "evaluate"):
+    for name in CALLED:
         find(namespace, name)
-    namespace["train_texts"] = namespace["test_texts"] = list(inputs["texts"])
+    texts, test_texts = numbered_reviews(inputs)
+    namespace |= {"train_texts": list(texts), "test_texts": list(test_texts)}
     penalised = inputs["arguments"].get("use_kl_divergence", False)
     # Section 2 comes before section 3, so the function may not be written yet.
     own = {"compute_kl_divergence": find(namespace, "compute_kl_divergence")} if penalised else {}
-    stand_ins = train_stand_ins(namespace, inputs) if inputs.get("stand_ins") else {}
-    functions = namespace | {"compute_kl_divergence": not_asked} | own | stand_ins
-    divergence = Recorded(functions["compute_kl_divergence"])
-    loss = Recorded(functions["compute_reinforce_loss"])
-    rollouts = Rollouts(functions["compute_reward_for_mini_batch"])
-    watching = {
-        "compute_kl_divergence": divergence,
-        "compute_reinforce_loss": loss,
-        "compute_reward_for_mini_batch": rollouts,
-    }
-    with (
-        setting(namespace, inputs) as (folder, original),
-        borrowed(namespace, stand_ins | watching),
-        watched_steps() as steps,
-    ):
-        results = function(folder, **inputs["arguments"])
-        policy = steps.trained([namespace["model"], *loss.models()])
-    references = divergence.models()
-    reference = references[-1] if references else original
-    after = preference(policy, inputs)
-    return {
-        **history_of(results, "losses"),
-        **history_of(results, "rewards"),
-        **(history_of(results, "kl_divergences") if penalised else {}),
-        "has_evaluation": float("reward" in results["eval_results"]),
-        **of_steps(steps, original),
-        **of_slopes(steps),
-        "preference": after,
+    rewards = dict(zip(texts, rewards_of_reviews(inputs).tolist(), strict=True))
+    places = places_of(texts, test_texts)
+    stand_ins = (
+        TrainStandIns(namespace, inputs, rewards, places) if inputs.get("stand_ins") else None
+    )
+    replaced = stand_ins.functions if stand_ins else {}
+    functions = namespace | {"compute_kl_divergence": not_asked} | own | replaced
+    with setting(namespace, inputs) as (folder, original), watched_steps() as steps:
+        rollouts = Rollouts(functions["compute_reward_for_mini_batch"])
+        losses = Losses(functions["compute_reinforce_loss"], rollouts, steps)
+        divergences = Divergences(functions["compute_kl_divergence"])
+        steps.follow("rollouts", rollouts.samples)
+        steps.follow("trained", losses.trained)
+        steps.follow("attached", divergences.attached)
+        steps.follow("used losses", losses.used.marks)
+        steps.follow("used divergences", divergences.used.marks)
+        if stand_ins:
+            steps.follow("losses", stand_ins.calls)
+            steps.follow("divergences", stand_ins.divergences)
+        watching = {
+            "compute_kl_divergence": divergences,
+            "compute_reinforce_loss": losses,
+            "compute_reward_for_mini_batch": rollouts,
+        }
+        before = dict(namespace)
+        with borrowed(namespace, replaced | watching):
+            results = function(folder, **inputs["arguments"])
+            policy = steps.trained([namespace["model"], *losses.models])
+            models = of_models(steps, losses.models, namespace, before)
+    keys = ("losses", "rewards", "kl_divergences") if penalised else ("losses", "rewards")
+    histories = {key: history_of(results, key, "train") for key in keys}
+    evaluation = part_of(results, "eval_results", "train")
+    reference = divergences.references[-1] if divergences.references else original
+    of_each_step = samples_of_steps(steps)
+    sampled = [
+        [places.get(text, UNKNOWN) for text in one.texts]
+        for samples in of_each_step
+        for one in samples
+    ]
+    trained = (
+        [call.ids for call in calls_in_training(steps, losses.used, stand_ins.calls)]
+        if stand_ins
+        else sampled
+    )
+    answers: Answers = {
+        **of_steps(steps, original, inputs["arguments"]["lr"]),
+        **of_rows(trained, len(texts)),
+        **of_rewards(losses),
+        **models,
+        **of_evaluation(evaluation, policy, original, stand_ins.evaluations if stand_ins else None),
+        # An evaluation after the last step samples as well.
+        "samples_asked_for": float(sum(map(len, steps.calls_of_steps("rollouts")))),
+        "losses_asked_for": float(len(losses.given)),
+        "divergences_asked_for": float(len(divergences.used.marks)),
+        "lengths_off": float(rollouts.of_other_lengths),
+        "sampled_again": share_sampled_again(steps),
+        "preference": preference(policy, inputs),
         "dropout_on": rollouts.dropout_on,
-        "references": float(len(references)),
+        "reward_dropout": rollouts.reward_dropout,
+        "sampled_off_policy": max(
+            (
+                unordered(sample.weights, before)
+                for samples, before in zip(of_each_step, steps.before, strict=True)
+                for sample in samples
+            ),
+            default=0.0,
+        ),
+        "references": float(len(divergences.references)),
         "reference_is_policy": float(reference is policy),
         "reference_moved": largest_difference(reference, original),
-        "reference_gradient": largest_gradient(reference if references else None),
+        "reference_off": max(
+            (distance(weights, flat_weights(original)) for weights in divergences.weights),
+            default=0.0,
+        ),
+        "reference_gradient": largest_gradient(reference if divergences.references else None),
+        "reference_dropout": divergences.dropout_on,
+        # What is asked without gradients as well, to show it, is no penalty.
+        "penalty_detached": float(
+            sum(not any(of_step) for of_step in steps.calls_of_steps("attached") if of_step)
+        ),
     }
+    for key, values in histories.items():
+        answers |= ends_of(values, key)
+    batches = [[r for sample in samples for r in sample.rewards] for samples in of_each_step]
+    means = [sum(values) / len(values) for values in batches if values]
+    answers |= of_history(histories["rewards"], means, "rewards")
+    tops = [max(values) for values in batches if values]
+    answers["rewards_off_maximum"] = farthest(histories["rewards"], tops)
+    if stand_ins:
+        answers |= of_losses(steps, histories, inputs["arguments"].get("alpha", 0.0))
+        answers["losses_differentiated"] = float(stand_ins.differentiated - steps.own_looks)
+        penalties = divergences.used.among(stand_ins.divergences, attached) or stand_ins.divergences
+        answers["penalty_of_other_texts"] = float(sum(kl.of_other_texts for kl in penalties))
+        answers["penalty_of_another"] = float(any(kl.model is not policy for kl in penalties))
+    if "another_call" in inputs:
+        answers |= of_another_call(function, namespace, inputs, replaced, histories)
+    return answers
+
+
+def of_another_call(
+    function: Callable[..., Any],
+    namespace: dict[str, Any],
+    inputs: dict[str, Any],
+    replaced: dict[str, Any],
+    histories: dict[str, list[float]],
+) -> Answers:
+    """Return by how much a loop's histories are longer when it is called once more.
+
+    The notebook calls it for each alpha and beta.
+    """
+    with setting(namespace, inputs) as (folder, _), borrowed(namespace, replaced):
+        results = function(folder, **inputs["arguments"])
+    again = {key: history_of(results, key, "the second call") for key in histories}
+    return {f"{key}_from_before": float(len(again[key]) - len(histories[key])) for key in again}
+
+
+def samples_of_steps(steps: Steps) -> list[list[Sample]]:
+    """Return the samples that each step was made of: all of them where the loss had none.
+
+    A loop may also sample to show something, or to look at the untrained policy.
+    """
+    found = []
+    of_losses = of_each_step(steps, "trained", "used losses", bool)
+    for samples, trained in zip(steps.calls_of_steps("rollouts"), of_losses, strict=True):
+        rows = set().union(*trained)
+        found.append([one for one in samples if one.rows & rows] or samples)
+    return found
+
+
+def calls_in_training(steps: Steps, used: Used, calls: list[LossCall]) -> list[LossCall]:
+    """Return the losses that steps were made of, and those differentiated after the last one."""
+    of_steps = of_each_step(steps, "losses", "used losses", gradients_on)
+    ended = len(calls) - steps.calls_since("losses")
+    some = any(mark[0] for mark in used.marks)
+    after = among(calls[ended:], used.marks[ended:], lambda call: not some and call.gradients_on)
+    return [call for of_step in of_steps for call in of_step] + after
+
+
+def of_losses(steps: Steps, histories: dict[str, list[float]], alpha: float) -> Answers:
+    """Return how far gradients and histories are from what the stand-ins gave for each step."""
+    calls = of_each_step(steps, "losses", "used losses", gradients_on)
+    sizes = [[len(call.ids) for call in of_step] for of_step in calls]
+    pieces = [*zip(calls, sizes, strict=True)]
+    losses = [weighted([call.value for call in one], n) for one, n in pieces]
+    wanted = [weighted([cmath.rect(1.0, call.angle) for call in one], n) for one, n in pieces]
+    answers = of_gradients(steps, wanted)
+    in_history = of_history(histories["losses"], losses, "losses")
+    if "kl_divergences" in histories:
+        used = of_each_step(steps, "divergences", "used divergences", attached)
+        of_kl = [
+            some or of_step
+            for some, of_step in zip(used, steps.calls_of_steps("divergences"), strict=True)
+        ]
+        kls = [weighted([kl.value for kl in one], [len(kl.ids) for kl in one]) for one in of_kl]
+        answers["rows_without_penalty"] = float(
+            sum(
+                len({i for call in of_step for i in call.ids} - {i for kl in one for i in kl.ids})
+                for of_step, one in zip(calls, of_kl, strict=True)
+            )
+        )
+        # The loss of the history may be with the penalty or without it.
+        whole = [a + alpha * b for a, b in zip(losses, kls, strict=True)]
+        with_penalty = of_history(histories["losses"], whole, "losses")
+        in_history = min(in_history, with_penalty, key=lambda one: one["losses_off"])
+        answers |= of_history(histories["kl_divergences"], kls, "kl_divergences")
+        times = [alpha * value for value in kls]
+        answers["kl_divergences_off_weighted"] = farthest(histories["kl_divergences"], times)
+    return answers | in_history
+
+
+def largest_difference(model: Any, original: Any) -> float:
+    """Return by how much the weights of two models of one kind differ at most."""
+    return distance(flat_weights(model), flat_weights(original))
 
 
 def largest_gradient(model: Any) -> float:
     """Return the largest gradient that was left in a model."""
-    left = [p.grad.abs().max() for p in model.parameters() if p.grad is not None] if model else []
+    parameters = parameters_in(model) if model else []
+    left = [parameter.grad.abs().max() for parameter in parameters if parameter.grad is not None]
     return float(max(left)) if left else 0.0
-
-
-class Rollouts(Recorded):
-    """The sampling function at work, and whether a model had dropout on in it."""
-
-    dropout_on = 0.0
-
-    def __call__(self, *arguments: Any, **more: Any) -> Any:
-        """Note also whether a model had its dropout on."""
-        models = [value for value in (*arguments, *more.values()) if hasattr(value, "config")]
-        with watched(*models) as seen:
-            result = super().__call__(*arguments, **more)
-        self.dropout_on = max(self.dropout_on, seen["dropout_on"])
-        return result
-
-
-def train_dpo(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
-    """Probe train_DPO: its history, its steps, and what became of the policy and the reference."""
-    function = find(namespace, "train_DPO")
-    for name in ("compute_DPO_loss", "get_log_probs", "evaluate"):
-        find(namespace, name)
-    pairs = [PreferencePair(*pair) for pair in inputs["pairs"]]
-    namespace |= {"train_texts_parallel": pairs, "test_texts_parallel": pairs}
-    namespace["test_texts"] = list(inputs["texts"])
-    own_loss = namespace["compute_DPO_loss"]
-    stand_ins = dpo_stand_ins(inputs["stand_ins"], own_loss) if "stand_ins" in inputs else {}
-    scores = Recorded((namespace | stand_ins)["get_log_probs"])
-    with (
-        setting(namespace, inputs) as (folder, original),
-        borrowed(namespace, stand_ins | {"get_log_probs": scores}),
-        watched_steps() as steps,
-    ):
-        results = function(folder, **inputs["arguments"])
-        policy = steps.trained([namespace["model"], *scores.models()])
-    others = [model for model in scores.models() if model is not policy]
-    return {
-        **history_of(results, "losses"),
-        "test_loss": float(results["test_loss"]),
-        "has_evaluation": float("reward" in results["eval_results"]),
-        **of_steps(steps, original),
-        "preference": preference(policy, inputs),
-        "reference_moved": largest_difference(others[-1], original) if others else 0.0,
-    }
-
-
-TRAINING_PROBES = {"train": train, "train_dpo": train_dpo}

@@ -85,6 +85,7 @@ def leaves_a_process(seconds):
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
+                time.sleep(0.5)  # Lest it is read as the answer.
                 with contextlib.suppress(OSError):
                     os.write(3, b"x" * 64)
                 time.sleep(seconds)
