@@ -1,6 +1,7 @@
 """How a wrong or a right solution is written down: what differs from the plain one."""
 
 import ast
+import linecache
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,5 +77,8 @@ def reached_from(name: str, functions: dict[str, str]) -> frozenset[str]:
 def namespace_of(source: str) -> dict[str, Any]:
     """Return the globals that a solution's source defines; its guarded part is not run."""
     namespace: dict[str, Any] = {"__name__": "submission"}
-    exec(compile(source, "<solution>", "exec"), namespace)
+    name = f"<solution {hash(source):x}>"
+    # As when a submission is loaded: tracebacks, inspect and TorchScript find the source here.
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), namespace)
     return namespace
