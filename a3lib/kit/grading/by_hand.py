@@ -51,6 +51,8 @@ def read_marks(file: Path, columns: Mapping[str, float | None]) -> Marks:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return Marks([NAME, *columns, COMMENT], [])
+    except IsADirectoryError as error:
+        raise InputError(f"{str(file)!r} is a folder; move it away.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{str(file)!r} is not UTF-8; save it as 'CSV UTF-8'.") from error
     except OSError as error:

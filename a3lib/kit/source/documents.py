@@ -14,6 +14,9 @@ from a3lib.errors import InputError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+# How zip and gzip files begin, whatever they are called.
+ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b")
+
 
 def encoding_of(content: bytes) -> str:
     """Return the encoding: UTF-16 by its mark, what the first lines say (PEP 263), or UTF-8."""
@@ -29,8 +32,10 @@ def encoding_of(content: bytes) -> str:
 def decoded(content: bytes, name: str) -> str:
     """Return a file's text with Unix line ends, from the encoding that `encoding_of` says.
 
-    Raises InputError, with the file's name, where it is in none or holds null bytes.
+    Raises InputError, with the name, where it is in none, is an archive, or holds null bytes.
     """
+    if content.startswith(ARCHIVES):
+        raise InputError(f"{name} is an archive: unpack it, and give the file that is in it.")
     try:
         text = content.decode(encoding_of(content))
     except (UnicodeDecodeError, LookupError) as error:

@@ -86,6 +86,12 @@ def test_another_encoding_is_said(tmp_path: Path) -> None:
         read_marks(tmp_path / "by_hand.csv", COLUMNS)
 
 
+def test_a_folder_in_its_place_is_said(tmp_path: Path) -> None:
+    (tmp_path / "by_hand.csv").mkdir()
+    with refused("by_hand.csv' is a folder; move it away."):
+        read_marks(tmp_path / "by_hand.csv", COLUMNS)
+
+
 def test_marks_of_nobody_are_said(tmp_path: Path) -> None:
     file = tmp_path / "by_hand.csv"
     file.write_text("name,exercise 5\nann,3\ngone,4\nempty,\n")

@@ -1,5 +1,6 @@
 """Files as other editors and systems write them: every command reads them, or says the same."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,8 @@ def test_every_command_reads_a_notebook_of_every_system(reader: str, tmp_path: P
         (b'{"a": "\xff"}', "is not UTF-8 text: save it again as UTF-8."),
         (b'{"a": "\0"}', "has null bytes in it: save it again as text."),
         (notebook_text().encode("utf-16-le"), "is not UTF-8 text"),
+        (b"PK\x03\x04\x14\x00", "is an archive: unpack it, and give the file that is in it."),
+        (gzip.compress(notebook_text().encode()), "is an archive: unpack it"),
     ],
 )
 def test_every_command_refuses_what_is_no_notebook_in_the_same_words(
