@@ -6,25 +6,16 @@ is a single number. Which texts, rewards and weights the loop used is followed c
 
 import cmath
 import copy
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import accumulate
 from operator import attrgetter
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from a3lib.kit.checks import fixtures
-from a3lib.kit.checks.probes.asked import (
-    is_of_other_lengths,
-    of_evaluation,
-    of_models,
-    share_sampled_again,
-)
+from a3lib.kit.checks.probes.asked import of_evaluation, of_models, share_sampled_again
 from a3lib.kit.checks.probes.examples import (
     HELD_OUT,
     UNKNOWN,
@@ -33,25 +24,10 @@ from a3lib.kit.checks.probes.examples import (
     rewards_of_reviews,
     shares,
 )
-from a3lib.kit.checks.probes.models import (
-    distance,
-    flat_weights,
-    language_model,
-    models_among,
-    parameters_in,
-    unordered,
-)
-from a3lib.kit.checks.probes.sampling import watched
-from a3lib.kit.checks.probes.spies import (
-    Answers,
-    Recorded,
-    WrongResult,
-    argument,
-    borrowed,
-    find,
-    named,
-    part_of,
-)
+from a3lib.kit.checks.probes.histories import ends_of, farthest, history_of, of_history
+from a3lib.kit.checks.probes.models import distance, flat_weights, parameters_in, unordered
+from a3lib.kit.checks.probes.rollouts import Divergences, Losses, Rollouts, Sample, of_rewards
+from a3lib.kit.checks.probes.spies import Answers, borrowed, find, part_of
 from a3lib.kit.checks.probes.steps import Steps, of_gradients, of_steps, watched_steps, weighted
 from a3lib.kit.checks.probes.stubs import LossCall, TrainStandIns, not_asked
 from a3lib.kit.checks.probes.used import Used, among, of_each_step
@@ -97,164 +73,6 @@ def setting(namespace: dict[str, Any], inputs: dict[str, Any]) -> Iterator[tuple
     with fixtures.checkpoint(original) as folder:
         namespace["model_name"] = folder
         yield folder, original
-
-
-def history_of(results: dict[str, Any], key: str, function: str) -> list[float]:
-    """Return the numbers that a loop returned under a key; raises WrongResult."""
-    values = part_of(results, key, function)
-    try:
-        return [float(value) for value in values]
-    except (TypeError, ValueError, RuntimeError) as error:
-        text = f"{key!r} of what {function} returned is {named(values)}; needed a list of numbers"
-        raise WrongResult(text) from error
-
-
-def ends_of(values: list[float], key: str) -> Answers:
-    """Return how many numbers there are, the first, the last and the largest of them."""
-    first, last = (values[0], values[-1]) if values else (0.0, 0.0)
-    most = max(values, default=0.0)
-    ends = {f"{key}_first": first, f"{key}_last": last, f"{key}_most": most}
-    return ends | {f"{key}_count": float(len(values))}
-
-
-def farthest(values: Sequence[float], wanted: Sequence[float]) -> float:
-    """Return by how much two lists differ at most, and 99 where one is longer."""
-    if len(values) != len(wanted):
-        return 99.0
-    off = [abs(a - b) for a, b in zip(values, wanted, strict=True)]
-    return max(off, default=0.0) if all(map(math.isfinite, off)) else 99.0
-
-
-def of_history(values: list[float], wanted: list[float], key: str) -> Answers:
-    """Return how far a history is from each step's own value, and from what else it may hold."""
-    means = [total / (n + 1) for n, total in enumerate(accumulate(wanted))]
-    return {
-        f"{key}_off": farthest(values, wanted),
-        f"{key}_off_running_mean": farthest(values, means),
-    }
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What was sampled in one call: texts, rewards, rows, the weights (N,) that sampled."""
-
-    texts: list[str]
-    rewards: list[float]
-    rows: set[tuple[int, ...]]
-    weights: Tensor
-
-
-class Rollouts(Recorded):
-    """The sampling function at work: the weights it sampled with, and whether dropout was on."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
-        self.dropout_on, self.reward_dropout, self.of_other_lengths = 0.0, 0.0, 0
-        self.samples: list[Sample] = []
-        self.rows: dict[tuple[int, ...], float] = {}
-
-    def __call__(self, *arguments: Any, **more: Any) -> Any:
-        """Note also what came back."""
-        self.of_other_lengths += is_of_other_lengths(arguments, more)
-        judge = language_model(argument(arguments, more, 4, "reward_model"))
-        models = [model for model in models_among(arguments, more) if model is not judge]
-        with watched(*models) as seen, watched(*[judge] if judge else []) as scoring:
-            result = super().__call__(*arguments, **more)
-        self.dropout_on = max(self.dropout_on, seen["dropout_on"])
-        self.reward_dropout = max(self.reward_dropout, scoring["dropout_on"])
-        weights = flat_weights(models[0]) if models else torch.zeros(0)
-        texts = [str(text) for text in argument(arguments, more, 0, "batch") or ()]
-        rewards = result[0].detach().reshape(-1).tolist()
-        rows = [tuple(row) for row in result[1].tolist()]
-        self.samples.append(Sample(texts, rewards, {*rows}, weights))
-        self.rows |= dict(zip(rows, rewards, strict=False))
-        return result
-
-
-class Losses(Recorded):
-    """The loss at work: the rewards that it got, beside those that its rows had when sampled."""
-
-    def __init__(self, function: Any, rollouts: Rollouts, steps: Steps) -> None:
-        super().__init__(function)
-        self._rollouts, self._steps = rollouts, steps
-        # Call by call: the rewards, and those of the rows where all of them are known.
-        self.given: list[tuple[list[float], list[float]] | None] = []
-        # The rows that a loss with gradients was asked for, call by call.
-        self.trained: list[set[tuple[int, ...]]] = []
-        self.used = Used()
-        self.columns = 0
-
-    def __call__(self, *arguments: Any, **more: Any) -> Any:
-        """Note also the rewards."""
-        mark, place = self.used.next(), len(self.given)
-        reward = argument(arguments, more, 0, "reward")
-        tokens = argument(arguments, more, 1, "output_tokens")
-        trains = torch.is_grad_enabled() and isinstance(tokens, Tensor)
-        self.trained.append({tuple(row) for row in tokens.tolist()} if trains else set())
-        self.given.append(None)
-        if isinstance(reward, Tensor) and isinstance(tokens, Tensor):
-            self.columns += reward.dim() != 1
-            given = reward.detach().double().reshape(-1).tolist()
-            rows = [self._rollouts.rows.get(tuple(row)) for row in tokens.tolist()]
-            known = [row for row in rows if row is not None]
-            if len(known) == len(given):
-                self.given[place] = given, known
-        for model in models_among(arguments, more):
-            self._steps.know(model)
-        result = super().__call__(*arguments, **more)
-        loss = result[1] if isinstance(result, tuple) and len(result) == 2 else None
-        if isinstance(tokens, Tensor):
-            self._steps.expect(loss, len(tokens), mark)
-        # After the look at its gradient, which is not the loop's.
-        self.used.watch(loss, mark)
-        return result
-
-
-class Divergences(Recorded):
-    """The penalty at work: the weights and the mode of the reference, and what it got."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
-        self.dropout_on, self.references = 0.0, list[Any]()
-        # Whether each call's log_probs had a gradient.
-        self.attached: list[bool] = []
-        self.weights: list[Tensor] = []
-        self.used = Used()
-
-    def __call__(self, *arguments: Any, **more: Any) -> Any:
-        """Note also the reference."""
-        mark = self.used.next()
-        models = models_among(arguments, more)
-        log_probs = argument(arguments, more, 0, "log_probs_current")
-        if isinstance(log_probs, Tensor):
-            self.attached.append(log_probs.requires_grad and torch.is_grad_enabled())
-        self.references += models
-        self.weights += [flat_weights(model) for model in models]
-        with watched(*models) as seen:
-            result = super().__call__(*arguments, **more)
-        self.dropout_on = max(self.dropout_on, seen["dropout_on"])
-        self.used.watch(result, mark)
-        return result
-
-
-def of_rewards(losses: Losses) -> Answers:
-    """Return in which share of the calls rewards were not those of their rows, and how."""
-    given = [one for one in losses.used.among(losses.given, bool) if one]
-    changed = [(g, k) for g, k in given if farthest(g, k) > 1e-4]
-    calls = len(given) or 1
-
-    def share(fits: Any) -> float:
-        return sum(bool(fits(g, k)) for g, k in changed) / calls
-
-    return {
-        "rewards_as_columns": float(losses.columns),
-        "rewards_changed": len(changed) / calls,
-        "rewards_negated": share(
-            lambda g, k: min(farthest(g, [-x for x in k]), farthest(g, [1 - x for x in k])) < 1e-4
-        ),
-        "rewards_constant": share(lambda g, k: max(g) - min(g) < 1e-6),
-        "rewards_shuffled": share(lambda g, k: farthest(sorted(g), sorted(k)) < 1e-4),
-    }
 
 
 def of_rows(trained: list[list[int]], count: int, times: int = 1) -> Answers:
@@ -320,7 +138,6 @@ def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     keys = ("losses", "rewards", "kl_divergences") if penalised else ("losses", "rewards")
     histories = {key: history_of(results, key, "train") for key in keys}
     evaluation = part_of(results, "eval_results", "train")
-    reference = divergences.references[-1] if divergences.references else original
     of_each_step = samples_of_steps(steps)
     sampled = [
         [places.get(text, UNKNOWN) for text in one.texts]
@@ -355,15 +172,7 @@ def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
             ),
             default=0.0,
         ),
-        "references": float(len(divergences.references)),
-        "reference_is_policy": float(reference is policy),
-        "reference_moved": largest_difference(reference, original),
-        "reference_off": max(
-            (distance(weights, flat_weights(original)) for weights in divergences.weights),
-            default=0.0,
-        ),
-        "reference_gradient": largest_gradient(reference if divergences.references else None),
-        "reference_dropout": divergences.dropout_on,
+        **of_reference(divergences, policy, original),
         # What is asked without gradients as well, to show it, is no penalty.
         "penalty_detached": float(
             sum(not any(of_step) for of_step in steps.calls_of_steps("attached") if of_step)
@@ -385,6 +194,22 @@ def train(namespace: dict[str, Any], inputs: dict[str, Any]) -> Answers:
     if "another_call" in inputs:
         answers |= of_another_call(function, namespace, inputs, replaced, histories)
     return answers
+
+
+def of_reference(divergences: Divergences, policy: Any, original: Any) -> Answers:
+    """Return how the model that the penalty was asked with is not the untrained original."""
+    reference = divergences.references[-1] if divergences.references else original
+    return {
+        "references": float(len(divergences.references)),
+        "reference_is_policy": float(reference is policy),
+        "reference_moved": largest_difference(reference, original),
+        "reference_off": max(
+            (distance(weights, flat_weights(original)) for weights in divergences.weights),
+            default=0.0,
+        ),
+        "reference_gradient": largest_gradient(reference if divergences.references else None),
+        "reference_dropout": divergences.dropout_on,
+    }
 
 
 def of_another_call(

@@ -19,6 +19,7 @@ from a3lib.kit.checks.probes.examples import (
     numbered_pairs,
     numbered_reviews,
 )
+from a3lib.kit.checks.probes.histories import ends_of, history_of, of_history
 from a3lib.kit.checks.probes.models import distance, flat_weights, models_among
 from a3lib.kit.checks.probes.opaque import opaque
 from a3lib.kit.checks.probes.sampling import watched
@@ -35,12 +36,9 @@ from a3lib.kit.checks.probes.stubs_dpo import (
     share_of,
 )
 from a3lib.kit.checks.probes.training import (
-    ends_of,
     gradients_on,
-    history_of,
     largest_difference,
     of_another_call,
-    of_history,
     of_rows,
     preference,
     setting,
