@@ -69,6 +69,7 @@ def execute(arguments: argparse.Namespace) -> str:
         raise InputError("There is nothing to grade; name .py or .ipynb files, or folders of them.")
     if arguments.workers is not None and arguments.workers < 1:
         raise InputError(f"--workers is {arguments.workers}; give a whole number from 1 on.")
+    check_usable(arguments.out)
     settings = Settings(
         arguments.positions, arguments.seconds or Settings.seconds, arguments.solution
     )
@@ -81,6 +82,18 @@ def execute(arguments: argparse.Namespace) -> str:
         read_rubric(arguments.rubric or kept_rubric(arguments.out), all_checks()),
         arguments.similarity,
     )
+
+
+def check_usable(out: Path) -> None:
+    """Raise InputError where the results' folder is a file, or cannot be looked for."""
+    try:
+        taken = out.exists() and not out.is_dir()
+    except OSError as error:
+        raise InputError(
+            f"The folder {str(out)!r} cannot be used ({error.strerror}); give another --out."
+        ) from error
+    if taken:
+        raise InputError(f"{str(out)!r} is a file; give a folder with --out.")
 
 
 def kept_rubric(out: Path) -> Path | None:
@@ -102,17 +115,8 @@ def grade_all(
     Ctrl-C ends it with status 130 and leaves the books of what is graded. Status 3 says that
     something is not graded to the end, or came out differently the second time.
 
-    Raises InputError where `out` is a file, or a folder of submissions, or no worker can be
-    started.
+    Raises InputError where `out` is a folder of submissions, or no worker can be started.
     """
-    try:
-        taken = out.exists() and not out.is_dir()
-    except OSError as error:
-        raise InputError(
-            f"The folder {str(out)!r} cannot be used ({error.strerror}); give another --out."
-        ) from error
-    if taken:
-        raise InputError(f"{str(out)!r} is a file; give a folder with --out.")
     # What a shell writes for a star may have the results of an earlier call among it.
     others = [file for file in files if file.resolve() != out.resolve()]
     if len(others) < len(files) and not (others and holds_results(out)):

@@ -339,6 +339,21 @@ def test_a_time_limit_that_cannot_be_is_refused(tmp_path: Path, seconds: str) ->
         run(tmp_path, "--seconds", seconds)
 
 
+@pytest.mark.parametrize("option", ["--out", "--rubric", "--gradescope"])
+def test_a_variable_that_is_not_set_is_no_folder(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(submissions(tmp_path / "in", "a"), option, "")
+    assert ended.value.code == 2
+    assert f"argument {option}: a name is empty" in capsys.readouterr().err
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with refused("cannot be used (File name too long); give another --out."):
+        run(submissions(tmp_path / "in", "a"), "--out", tmp_path / ("o" * 300))
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ann.py").write_text("def evaluate(): ...\n")

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=given_path,
         help=".py or .ipynb, folders of them, or zips as Canvas, Moodle and Gradescope give them",
     )
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the results")
+    parser.add_argument(
+        "--out", type=given_path, default=Path("results"), help="folder for the results"
+    )
     parser.add_argument("--workers", type=int, help="submissions at a time (default: one a core)")
     add_positions(parser)
     parser.add_argument("--seconds", type=float, help="time limit of one check (default: 60)")
@@ -34,10 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--twice", action="store_true", help="grade everything a second time and compare"
     )
     parser.add_argument(
-        "--gradescope", type=Path, metavar="OUT.zip", help="write Gradescope's autograder instead"
+        "--gradescope",
+        type=given_path,
+        metavar="OUT.zip",
+        help="write Gradescope's autograder instead",
     )
     parser.add_argument(
-        "--rubric", type=Path, metavar="FILE.toml", help="other points, and columns marked by hand"
+        "--rubric",
+        type=given_path,
+        metavar="FILE.toml",
+        help="other points, and columns marked by hand",
     )
     parser.add_argument(
         "--similarity",

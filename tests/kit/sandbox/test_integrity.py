@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.solutions import PLAIN
 
 from a3lib.kit.grading.grader import all_checks
 from a3lib.kit.sandbox.worker import Child, Limits, Worker
@@ -82,6 +83,40 @@ REFUSED = {
     "a thread": (
         "import threading; threading.Thread(target=at_work, daemon=True).start()",
         "a thread of it was still at work",
+    ),
+}
+# Before and after the whole loop of `train`.
+FOR_A_WHILE_IN_TRAIN = """
+def in_between(train):
+    def call(*given, **more):
+        {before}
+        try:
+            return train(*given, **more)
+        finally:
+            {after}
+    return call
+
+train = in_between(train)
+"""
+# Changes of a library and of the checks' own functions, and how to undo them.
+FOR_A_WHILE = {
+    "a library's method": (
+        "method = torch.Tensor.tolist; torch.Tensor.tolist = lambda self: method(self)",
+        "torch.Tensor.tolist = method",
+        "torch.Tensor.tolist",
+    ),
+    "a method of a watcher": (
+        "kind = next(k for k in object.__subclasses__() if k.__name__ == 'Recorded'); "
+        "method = kind.__call__; kind.__call__ = lambda self, *a, **k: method(self, *a, **k)",
+        "kind.__call__ = method",
+        "Recorded.__call__",
+    ),
+    "a name of the checks": (
+        "kind = next(k for k in object.__subclasses__() if k.__name__ == 'Recorded'); "
+        "names = kind.__init__.__globals__; find = names['find']; "
+        "names['find'] = lambda *a: find(*a)",
+        "names['find'] = find",
+        "the checks' own functions",
     ),
 }
 DEBUGGERS = (
@@ -168,6 +203,34 @@ def test_what_is_changed_in_a_call_is_refused_and_put_back(name: str, worker: Wo
         assert kind == "raised" and told in text
         if name != "a thread":
             assert answer_of(child)[0] == "answers"
+
+
+@pytest.mark.parametrize("name", FOR_A_WHILE)
+def test_what_is_changed_for_a_while_is_refused(name: str, worker: Worker) -> None:
+    before, after, told = FOR_A_WHILE[name]
+    asked = next(check for check in all_checks() if check.name == "train.learns")
+    # Else the loop calls functions of the file itself, after which all is looked at anyhow.
+    inputs = asked.inputs | {"stand_ins": True}
+    right = PLAIN.read_text(encoding="utf-8")
+    with worker.child([right, FOR_A_WHILE_IN_TRAIN.format(before="pass", after="pass")]) as child:
+        reply = child.ask(asked.probe, inputs)
+        assert reply.kind == "answers", reply.text
+    with worker.child([right, FOR_A_WHILE_IN_TRAIN.format(before=before, after=after)]) as child:
+        reply = child.ask(asked.probe, inputs)
+    assert reply.kind == "raised" and told in reply.text
+
+
+def test_no_library_calls_a_file_while_the_checks_prepare(worker: Worker) -> None:
+    texts = [
+        "import torch, torch._dynamo",
+        "calls = []",
+        "class Loading:\n    torch.compiler.set_stance = torch._dynamo.set_stance = "
+        "torch.cuda._is_in_bad_fork = lambda *given, **more: calls.append(given)",
+        LOSS.format(inside="return torch.tensor(float(len(calls)))"),
+    ]
+    with worker.child(texts) as child:
+        assert child.load_errors == []
+        assert answer_of(child) == ("answers", 0.0)
 
 
 def test_what_is_changed_by_loading_is_put_back(worker: Worker) -> None:

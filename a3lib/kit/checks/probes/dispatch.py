@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from a3lib.kit.checks import fixtures
+from a3lib.kit.checks.probes import integrity
 from a3lib.kit.checks.probes.aliases import aliases_followed
 from a3lib.kit.checks.probes.sampling import SAMPLING_PROBES
 from a3lib.kit.checks.probes.spies import Answers, NotWritten, borrowed
@@ -19,6 +20,8 @@ from a3lib.kit.checks.probes.tensors import TENSOR_PROBES
 from a3lib.kit.checks.probes.training import train
 from a3lib.kit.checks.probes.training_dpo import train_dpo
 
+# `torch.manual_seed` also asks the other devices, whose modules anybody may have changed.
+SEED = torch.default_generator.manual_seed
 PROBES = TENSOR_PROBES | SAMPLING_PROBES | {"train": train, "train_dpo": train_dpo}
 
 
@@ -37,7 +40,7 @@ def answer(namespace: dict[str, Any], probe: str, inputs: dict[str, Any]) -> Ans
         without_compiler(),
         aliases_followed(namespace),
     ):
-        torch.manual_seed(inputs.get("seed", 0))
+        SEED(inputs.get("seed", 0))
         try:
             return PROBES[probe](namespace, inputs)
         except NotImplementedError as error:
@@ -46,8 +49,9 @@ def answer(namespace: dict[str, Any], probe: str, inputs: dict[str, Any]) -> Ans
 
 def without_compiler() -> AbstractContextManager[Any]:
     """Let compiled functions run as they are written: probes differentiate in ways of their own."""
-    # Where nothing is compiled yet, the compiler need not be loaded, which takes seconds.
-    if "torch._dynamo" not in sys.modules:
+    # Where nothing is compiled yet, the compiler need not be loaded, which takes seconds. In the
+    # sandbox it is switched off (see `sandbox.worker`), and a file may have changed it.
+    if "torch._dynamo" not in sys.modules or integrity.put_back is not integrity.nothing:
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance

@@ -107,18 +107,23 @@ def unguarded(function: Callable[..., Any]) -> Callable[..., Any]:
 put_back: Callable[[], list[str]] = nothing
 # Returns a student's function; after a call of it everything is put back.
 guarded: Callable[[Callable[..., Any]], Callable[..., Any]] = unguarded
+# Puts everything back when a student's function calls one that was lent to it.
+entered: Callable[[], Any] = nothing
 # Returns the names of what was put back after calls, and forgets them.
 noted: Callable[[], list[str]] = nothing
 
 
 def remember(objects: tuple[Any, ...] = ()) -> None:
     """Note what modules, classes and these objects are; called once, before a file is loaded."""
-    global put_back, guarded, noted
+    global put_back, guarded, entered, noted
     changed: list[str] = []
     exact: list[tuple[Any, ...]] = []
     everything = [*names_of_all()]
     put_back = putting_back(exact, everything, objects)
     guarded = guarding(put_back, changed)
+
+    def entered(put_back: Any = put_back, add: Any = changed.extend) -> None:
+        add(put_back())
 
     def noted(found: list[str] = changed) -> list[str]:
         known = found.copy()
@@ -271,7 +276,7 @@ def is_code(value: Any) -> bool:
         callable(value)
         or isinstance(value, (ModuleType, float))
         or hasattr(type(value), "__get__")
-        or type(value).__module__ == "torch"
+        or type(value).__module__ in ("torch", "torch._C")
     )
 
 

@@ -25,9 +25,14 @@ def make(door, ask_for_frames):
 """
 
 
-def opaque(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that does the same, and tells nothing of how; it may call itself."""
-    doors = doors_to(function)
+def opaque(
+    function: Callable[..., Any], first: Callable[[], Any] | None = None
+) -> Callable[..., Any]:
+    """Return a function that does the same, and tells nothing of how; it may call itself.
+
+    `first` is called before each call.
+    """
+    doors = doors_to(function, first)
     next(doors)
     name = getattr(function, "__name__", "call")
     code = code_named(name if name.isidentifier() else "call")
@@ -46,22 +51,28 @@ def code_named(name: str) -> CodeType:
     return code
 
 
-def doors_to(function: Callable[..., Any]) -> Generator[Any, Any, None]:
+def doors_to(
+    function: Callable[..., Any], first: Callable[[], Any] | None
+) -> Generator[Any, Any, None]:
     """Yield, for each call, the way to make it: a call within a call has its own."""
     way = None
     while True:
         yield way
-        door = door_to(function)
+        door = door_to(function, first)
         next(door)
         way = door.send
 
 
-def door_to(function: Callable[..., Any]) -> Generator[Any, Any, None]:
+def door_to(
+    function: Callable[..., Any], first: Callable[[], Any] | None
+) -> Generator[Any, Any, None]:
     """Take the arguments of one call; yield its result and no error, or None and its error."""
     call: tuple[tuple[Any, ...], dict[str, Any]] = yield
     arguments, more = call
     result, failure = None, None
     try:
+        if first is not None:
+            first()
         result = function(*arguments, **more)
     except BaseException as error:
         failure = error

@@ -31,11 +31,13 @@ class WrongResult(Exception):
 def borrowed(namespace: dict[str, Any], values: dict[str, Any]) -> Iterator[None]:
     """Set globals for a while; afterwards the namespace is exactly as it was.
 
-    Of functions a student's code gets what leads to nothing else.
+    Of functions a student's code gets what leads to nothing else, and puts back what that code
+    has changed before it called.
     """
     before = dict(namespace)
     namespace |= {
-        name: opaque(value) if is_function(value) else value for name, value in values.items()
+        name: opaque(value, integrity.entered) if is_function(value) else value
+        for name, value in values.items()
     }
     try:
         yield
