@@ -107,7 +107,7 @@ def unguarded(function: Callable[..., Any]) -> Callable[..., Any]:
 put_back: Callable[[], list[str]] = nothing
 # Returns a student's function; after a call of it everything is put back.
 guarded: Callable[[Callable[..., Any]], Callable[..., Any]] = unguarded
-# Puts everything back when a student's function calls one that was lent to it.
+# Puts back what the checks are made of when a student's function calls one that was lent to it.
 entered: Callable[[], Any] = nothing
 # Returns the names of what was put back after calls, and forgets them.
 noted: Callable[[], list[str]] = nothing
@@ -122,7 +122,12 @@ def remember(objects: tuple[Any, ...] = ()) -> None:
     put_back = putting_back(exact, everything, objects)
     guarded = guarding(put_back, changed)
 
-    def entered(put_back: Any = put_back, add: Any = changed.extend) -> None:
+    # Loops call what is lent thousands of times, and the libraries take milliseconds to look at.
+    of_the_checks = [names for names in everything if is_own(names[1])]
+
+    def entered(
+        put_back: Any = putting_back(exact, of_the_checks, ()), add: Any = changed.extend
+    ) -> None:
         add(put_back())
 
     def noted(found: list[str] = changed) -> list[str]:
